@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Layers 2 to 4 of one frame, tunnels walked to the innermost flow.
+ *
+ * Never drops and never fails: `pkt->parse` carries the reason when there is no flow. Reads no
+ * byte past frame->len. Limits: 3 VLAN tags, 3 MPLS labels, 4 tunnels, 16 layers, 16 IPv6
+ * extension headers or 512 bytes of them.
+ */
+#ifndef CLASSIFIER_PARSE_H
+#define CLASSIFIER_PARSE_H
+
+#include "classifier/pkt.h"
+
+enum clf_parse_option {
+	CLF_PARSE_TUNNELS = 1 << 0, /* walk GRE, VXLAN, GENEVE, GTP-U, IP-in-IP, ERSPAN, TZSP */
+};
+
+/* The common case (Ethernet, <=1 VLAN tag, IPv4 without options or IPv6, TCP/UDP) is inline-fast;
+ * everything else goes to the slow walker. */
+void clf_parse_frame(const struct clf_frame *frame, unsigned options, struct clf_pkt *ret_pkt);
+
+/* Verifies the innermost transport checksum over the readable bytes; sets and returns l4_csum
+ * (0 when it cannot be known: truncated, fragment, IPv4 UDP checksum 0). */
+uint8_t clf_pkt_checksum(struct clf_pkt *pkt, const struct clf_frame *frame);
+
+#endif

@@ -26,15 +26,15 @@ void clf_dns_memory_learn(struct clf_dns_memory *m, uint8_t ip_version,
     const struct clf_addr *client, const struct clf_dns_msg *answer, uint64_t now_us);
 /* The asked name (canonical, NUL-terminated, valid until the next learn) or NULL. *ret_several is
  * set when this client got the address for more than one name: then a guess at best. */
-const char *clf_dns_memory_find(struct clf_dns_memory *m, uint8_t ip_version,
-    const struct clf_addr *client, const struct clf_addr *server, uint64_t now_us,
-    bool *ret_several);
+const char *
+clf_dns_memory_find(struct clf_dns_memory *m, uint8_t ip_version, const struct clf_addr *client,
+    const struct clf_addr *server, uint64_t now_us, bool *ret_several);
 const struct clf_dns_memory_stats *clf_dns_memory_stats(const struct clf_dns_memory *m);
 
 /* Kept over a restart: a flat image, versioned and checked on load (hostile input). The caller
  * does the file I/O. save: bytes needed or written; load: entries taken, or -EBADMSG. */
 size_t clf_dns_memory_save(const struct clf_dns_memory *m, uint8_t *out, size_t cap);
-int clf_dns_memory_load(struct clf_dns_memory *m, const uint8_t *image, size_t len,
-    uint64_t now_us);
+int
+clf_dns_memory_load(struct clf_dns_memory *m, const uint8_t *image, size_t len, uint64_t now_us);
 
 #endif

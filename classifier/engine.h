@@ -33,25 +33,25 @@ typedef bool clf_sink_fn(void *ctx, const struct clf_event *event);
 typedef uint32_t clf_flatten_fn(const struct clf_frame *frame, uint8_t *buf, uint32_t cap);
 
 struct clf_engine_config {
-	uint16_t worker;		/* goes into flow ids */
-	uint32_t max_flows;		/* flow table entries; power of two not needed */
-	uint32_t max_inspecting;	/* flows under inspection at once */
-	size_t stream_bytes;		/* pool for reassembly */
-	uint32_t max_fragments;		/* datagrams under way */
+	uint16_t worker;	 /* goes into flow ids */
+	uint32_t max_flows;	 /* flow table entries; power of two not needed */
+	uint32_t max_inspecting; /* flows under inspection at once */
+	size_t stream_bytes;	 /* pool for reassembly */
+	uint32_t max_fragments;	 /* datagrams under way */
 	uint32_t dns_memory_entries;
-	uint32_t crypto_budget;		/* QUIC decryptions per millisecond of now_us; 0 no limit */
+	uint32_t crypto_budget; /* QUIC decryptions per millisecond of now_us; 0 no limit */
 	uint32_t tcp_idle_s, udp_idle_s, tcp_closed_s, inspect_s; /* time-outs; 0 = default */
 	enum clf_ndpi_mode ndpi;
-	bool trust_checksums;		/* ignore segments with bad checksums (not on offload captures) */
+	bool trust_checksums; /* ignore segments with bad checksums (not on offload captures) */
 	bool walk_tunnels;
-	bool ja3;			/* always compute JA3/JA4, not only where a signature asks */
-	const struct clf_net *inside;	/* copied; none: RFC 1918, 4193, 3927, 6598, fe80::/10 */
+	bool ja3;		      /* always compute JA3/JA4, not only where a signature asks */
+	const struct clf_net *inside; /* copied; none: RFC 1918, 4193, 3927, 6598, fe80::/10 */
 	unsigned n_inside;
 	const struct clf_net *forwarders; /* hosts known to speak for others; copied */
 	unsigned n_forwarders;
-	uint64_t seed[2];		/* of all hashes; 0,0: drawn from the kernel */
+	uint64_t seed[2]; /* of all hashes; 0,0: drawn from the kernel */
 	clf_sink_fn *sink;
-	clf_flatten_fn *flatten;	/* NULL: frames are always whole */
+	clf_flatten_fn *flatten; /* NULL: frames are always whole */
 	void *sink_ctx;
 	void *(*huge_alloc)(size_t bytes, size_t align, void *ctx); /* NULL: mmap with THP advice */
 	void (*huge_free)(void *p, size_t bytes, void *ctx);
@@ -68,15 +68,15 @@ void clf_engine_free(struct clf_engine *engine);
 
 /* From the next burst on. Decided flows keep their verdict, undecided ones use the new rules. No
  * pointer into the old set survives this call. May allocate (scratch): between bursts only. */
-int clf_engine_set_rules(struct clf_engine *engine, const struct sig_ruleset *rules,
-    const struct clf_policy *policy);
+int clf_engine_set_rules(
+    struct clf_engine *engine, const struct sig_ruleset *rules, const struct clf_policy *policy);
 
 /* Per frame of a burst. */
 struct clf_result {
-	uint8_t verdict; /* CLF_PASS, CLF_DROP or CLF_RESET */
-	uint8_t icmp_reject; /* with CLF_RESET of UDP */
+	uint8_t verdict;	  /* CLF_PASS, CLF_DROP or CLF_RESET */
+	uint8_t icmp_reject;	  /* with CLF_RESET of UDP */
 	uint8_t first_of_verdict; /* with CLF_RESET: this frame made the decision: send the RSTs */
-	uint8_t matched; /* the flow carries a signature (evidence capture wants the frame) */
+	uint8_t matched;  /* the flow carries a signature (evidence capture wants the frame) */
 	uint64_t flow_id; /* 0: no flow */
 };
 
@@ -99,16 +99,17 @@ void clf_engine_bypass(struct clf_engine *engine, bool on);
 
 struct clf_engine_stats { /* all monotone unless "now" is said */
 	uint64_t frames, bytes;
-	uint64_t parse[CLF_P_MAX];	/* frames by enum clf_parse */
+	uint64_t parse[CLF_P_MAX];		/* frames by enum clf_parse */
 	uint64_t verdicts[CLF_WOULD_RESET + 1]; /* frames */
 	uint64_t flows_new, flows_ended, flows_decided, flows_gave_up, flows_matched;
 	uint64_t flows_now, inspecting_now;
 	uint64_t table_full, inspect_full, stream_full, fragments_full, crypto_over_budget;
 	uint64_t evicted;
-	uint64_t uninspected;		/* frames under bypass */
+	uint64_t uninspected; /* frames under bypass */
 	uint64_t events, events_lost;
 	uint64_t names_by_source[SIG_F_NAME_LAST + 1];
-	uint64_t blind_flows[CLF_BLIND_MAX], blind_bytes[CLF_BLIND_MAX]; /* ended flows; [0] = named */
+	uint64_t blind_flows[CLF_BLIND_MAX],
+	    blind_bytes[CLF_BLIND_MAX]; /* ended flows; [0] = named */
 	uint64_t quic_decrypts, ndpi_calls, rule_matches;
 	uint64_t bad_checksum_ignored, outside_window_ignored, overlaps;
 	uint64_t dns_questions, dns_answers_learned, dns_unsolicited;

@@ -32,7 +32,7 @@ void clf_ndpi_packet(struct clf_ndpi *n, struct clf_ndpi_flow *f, const uint8_t 
     uint64_t now_us, bool up, struct clf_ndpi_verdict *ret);
 void clf_ndpi_giveup(struct clf_ndpi *n, struct clf_ndpi_flow *f, struct clf_ndpi_verdict *ret);
 /* "TLS.Google", "DNS", "Unknown". Returns the length. */
-size_t clf_ndpi_label(const struct clf_ndpi *n, const struct clf_ndpi_verdict *v, char *out,
-    size_t cap);
+size_t
+clf_ndpi_label(const struct clf_ndpi *n, const struct clf_ndpi_verdict *v, char *out, size_t cap);
 
 #endif

@@ -33,28 +33,28 @@ enum clf_verdict { CLF_PASS, CLF_DROP, CLF_RESET, CLF_WOULD_DROP, CLF_WOULD_RESE
 
 /* Flags of a flow record; the spelling in JSON is the lower-case tail with '-' for '_'. */
 enum clf_flag {
-	CLF_FL_AMBIGUOUS = 1u << 0,   /* two honest readings: never dropped */
-	CLF_FL_ECH = 1u << 1,	      /* Encrypted ClientHello; the name is the outer one, a hint */
-	CLF_FL_ECH_GREASE = 1u << 2,  /* looks like GREASE ECH: the SNI is real */
+	CLF_FL_AMBIGUOUS = 1u << 0,  /* two honest readings: never dropped */
+	CLF_FL_ECH = 1u << 1,	     /* Encrypted ClientHello; the name is the outer one, a hint */
+	CLF_FL_ECH_GREASE = 1u << 2, /* looks like GREASE ECH: the SNI is real */
 	CLF_FL_ESNI = 1u << 3,
-	CLF_FL_NO_SNI = 1u << 4,      /* a whole hello without a name */
-	CLF_FL_MIDSTREAM = 1u << 5,   /* picked up after its start */
-	CLF_FL_ONE_WAY = 1u << 6,     /* only one direction was ever seen */
-	CLF_FL_TRUNCATED = 1u << 7,   /* snap length or a lying length cut bytes we wanted */
+	CLF_FL_NO_SNI = 1u << 4,    /* a whole hello without a name */
+	CLF_FL_MIDSTREAM = 1u << 5, /* picked up after its start */
+	CLF_FL_ONE_WAY = 1u << 6,   /* only one direction was ever seen */
+	CLF_FL_TRUNCATED = 1u << 7, /* snap length or a lying length cut bytes we wanted */
 	CLF_FL_FRAGMENTED = 1u << 8,
-	CLF_FL_OVER_LIMIT = 1u << 9,  /* a table, buffer or budget was full */
+	CLF_FL_OVER_LIMIT = 1u << 9, /* a table, buffer or budget was full */
 	CLF_FL_MALFORMED = 1u << 10,
 	CLF_FL_ILLEGAL_NAME = 1u << 11,
-	CLF_FL_HRR = 1u << 12,	      /* HelloRetryRequest seen */
+	CLF_FL_HRR = 1u << 12, /* HelloRetryRequest seen */
 	CLF_FL_QUIC_RETRY = 1u << 13,
 	CLF_FL_ENCRYPTED_DNS = 1u << 14, /* DoT, DoH, DoQ, DNSCrypt */
 	CLF_FL_FORWARDER = 1u << 15,
 	CLF_FL_DNS_ONLY = 1u << 16,
 	CLF_FL_FRAGMENTS_LOST = 1u << 17,
-	CLF_FL_GAP = 1u << 18,	      /* stream bytes we wanted never came */
+	CLF_FL_GAP = 1u << 18,	       /* stream bytes we wanted never came */
 	CLF_FL_UNINSPECTED = 1u << 19, /* bypass or overload: forwarded without a look */
 	CLF_FL_TUNNELLED = 1u << 20,
-	CLF_FL_OVERLAP = 1u << 21,    /* overlapping segments or fragments disagreed */
+	CLF_FL_OVERLAP = 1u << 21,	/* overlapping segments or fragments disagreed */
 	CLF_FL_BAD_CHECKSUM = 1u << 22, /* packets were ignored for their checksum */
 };
 const char *clf_flag_name(unsigned bit); /* bit number 0..31, NULL when none */
@@ -81,8 +81,18 @@ const char *clf_blind_name(enum clf_blind b);
 
 /* Outermost tunnel that carried the flow. */
 enum clf_tunnel {
-	CLF_TUN_NONE, CLF_TUN_MPLS, CLF_TUN_PPPOE, CLF_TUN_GRE, CLF_TUN_IPIP, CLF_TUN_6IN4,
-	CLF_TUN_VXLAN, CLF_TUN_GENEVE, CLF_TUN_GTPU, CLF_TUN_ERSPAN, CLF_TUN_TZSP, CLF_TUN_MAX
+	CLF_TUN_NONE,
+	CLF_TUN_MPLS,
+	CLF_TUN_PPPOE,
+	CLF_TUN_GRE,
+	CLF_TUN_IPIP,
+	CLF_TUN_6IN4,
+	CLF_TUN_VXLAN,
+	CLF_TUN_GENEVE,
+	CLF_TUN_GTPU,
+	CLF_TUN_ERSPAN,
+	CLF_TUN_TZSP,
+	CLF_TUN_MAX
 };
 const char *clf_tunnel_name(enum clf_tunnel t); /* "vxlan"; NULL for NONE */
 const char *clf_state_name(enum clf_state s);	/* "inspecting", "decided", "gave-up" */
@@ -111,12 +121,12 @@ struct clf_event {
 	uint8_t type;  /* enum clf_event_type */
 	uint8_t has_details;
 	uint16_t worker;
-	uint64_t flow_id;  /* unique in one run of one sensor */
-	uint64_t at_us;	   /* when the event was made; microseconds since 1970 */
-	uint64_t first_us, last_us; /* first and last packet of the flow */
+	uint64_t flow_id;	       /* unique in one run of one sensor */
+	uint64_t at_us;		       /* when the event was made; microseconds since 1970 */
+	uint64_t first_us, last_us;    /* first and last packet of the flow */
 	uint64_t packets[2], bytes[2]; /* CLF_UP, CLF_DOWN; bytes of layer 2 frames without FCS */
-	uint64_t dropped[2]; /* of those, packets not forwarded */
-	struct clf_addr src, dst; /* src: the initiator */
+	uint64_t dropped[2];	       /* of those, packets not forwarded */
+	struct clf_addr src, dst;      /* src: the initiator */
 	uint16_t src_port, dst_port;
 	uint8_t ip_version; /* 4, 6; 0: not IP */
 	uint8_t protocol;   /* IP protocol number */
@@ -128,22 +138,22 @@ struct clf_event {
 	uint8_t state; /* enum clf_state */
 
 	/* details, valid when has_details */
-	uint8_t verdict;    /* enum clf_verdict */
-	uint8_t confidence; /* enum sig_confidence, 0 when no signature matched */
-	uint8_t function;   /* enum sig_function */
+	uint8_t verdict;     /* enum clf_verdict */
+	uint8_t confidence;  /* enum sig_confidence, 0 when no signature matched */
+	uint8_t function;    /* enum sig_function */
 	uint8_t name_source; /* enum sig_field */
-	uint8_t blind;	    /* enum clf_blind */
+	uint8_t blind;	     /* enum clf_blind */
 	uint8_t sig_shared, sig_oem, sig_artefact; /* as in struct sig_info */
 	uint8_t n_names, n_evidence, n_others;
 	uint8_t forwarder_hint; /* engine's view that src speaks for others */
-	uint32_t flags;	    /* enum clf_flag */
-	struct clf_str ndpi; /* "TLS.Google" */
-	struct clf_str name; /* host name that decided, canonical */
+	uint32_t flags;		/* enum clf_flag */
+	struct clf_str ndpi;	/* "TLS.Google" */
+	struct clf_str name;	/* host name that decided, canonical */
 	struct clf_str names[CLF_NAMES_MAX];
 	struct clf_str user_agent, ja3, ja4, alpn;
 	struct clf_str vendor, vendor_id, owner, country, owner_country, product, product_id,
 	    category, signature, pack_version;
-	struct clf_str rule; /* policy rule that gave the verdict */
+	struct clf_str rule;		       /* policy rule that gave the verdict */
 	struct clf_str others[CLF_OTHERS_MAX]; /* ids of signatures that lost */
 	struct clf_evidence evidence[CLF_EVIDENCE_MAX];
 

@@ -22,14 +22,14 @@ enum clf_obs {
 	CLF_OBS_MORE,	  /* could still be ours: come back with >= need bytes of prefix */
 	CLF_OBS_DONE,	  /* read whole: the result is final */
 	CLF_OBS_NOT_MINE, /* another protocol: never ask again */
-	CLF_OBS_BAD,	  /* ours, but malformed beyond reading: what was read so far is in the result */
+	CLF_OBS_BAD, /* ours, but malformed beyond reading: what was read so far is in the result */
 };
 
 /* A host name as seen: raw for showing, canonical for matching. */
 struct clf_name {
 	const uint8_t *raw; /* borrowed: input, or the state object's buffer */
 	uint16_t raw_len;
-	int16_t len;	    /* of canonical; -1: not a legal host name */
+	int16_t len; /* of canonical; -1: not a legal host name */
 	char canonical[SIG_NAME_MAX + 1];
 };
 
@@ -38,17 +38,20 @@ struct clf_name {
 enum { CLF_ALPN_MAX = 8, CLF_CERT_NAMES_MAX = 16, CLF_JOIN_MAX = 65536 };
 
 struct clf_tls_hello {
-	uint32_t need;		/* with CLF_OBS_MORE */
+	uint32_t need; /* with CLF_OBS_MORE */
 	bool have_sni, ech, ech_grease, esni;
-	bool two_names;		/* more than one SNI host_name or two SNI extensions: ambiguous */
+	bool two_names; /* more than one SNI host_name or two SNI extensions: ambiguous */
 	struct clf_name sni;
-	uint16_t version;	/* highest offered, 0x0304 = 1.3 */
+	uint16_t version; /* highest offered, 0x0304 = 1.3 */
 	uint8_t n_alpn;
-	struct { const uint8_t *p; uint8_t len; } alpn[CLF_ALPN_MAX];
-	const uint8_t *hello;	/* the joined ClientHello body, for JA3/JA4 */
+	struct {
+		const uint8_t *p;
+		uint8_t len;
+	} alpn[CLF_ALPN_MAX];
+	const uint8_t *hello; /* the joined ClientHello body, for JA3/JA4 */
 	uint32_t hello_len;
-	uint32_t consumed;	/* stream bytes up to the end of the hello's last record */
-	uint32_t hello_end;	/* stream offset just after the hello's last byte */
+	uint32_t consumed;  /* stream bytes up to the end of the hello's last record */
+	uint32_t hello_end; /* stream offset just after the hello's last byte */
 };
 
 /*
@@ -56,8 +59,8 @@ struct clf_tls_hello {
  * `is_second`: a hello after a HelloRetryRequest may begin later in the stream (after a dummy CCS);
  * the caller passes the cursor from `consumed` on.
  */
-enum clf_obs clf_tls_client_hello(struct sig_bytes stream, uint8_t *join,
-    struct clf_tls_hello *ret);
+enum clf_obs
+clf_tls_client_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hello *ret);
 /* The same over a bare handshake message, without records: QUIC's CRYPTO stream. */
 enum clf_obs clf_tls_client_hello_msg(struct sig_bytes msg, struct clf_tls_hello *ret);
 
@@ -68,12 +71,13 @@ struct clf_tls_server {
 	uint16_t version;
 	bool have_cert;
 	uint8_t n_names;
-	struct clf_name names[CLF_CERT_NAMES_MAX]; /* leaf's CN then dNSNames; may hold a leading "*." */
+	struct clf_name
+	    names[CLF_CERT_NAMES_MAX];	/* leaf's CN then dNSNames; may hold a leading "*." */
 	char issuer[256], subject[256]; /* "CN=..., O=..., C=..": printable, cut at the end */
 	uint32_t consumed;
 };
-enum clf_obs clf_tls_server_flight(struct sig_bytes stream, uint8_t *join,
-    struct clf_tls_server *ret);
+enum clf_obs
+clf_tls_server_flight(struct sig_bytes stream, uint8_t *join, struct clf_tls_server *ret);
 
 /* JA3: 32 hex digits and NUL. JA4 (t/q prefix by `quic`): 36 chars and NUL. 0 or -errno. */
 int clf_ja3(const struct clf_tls_hello *h, char out[33]);
@@ -92,9 +96,9 @@ void clf_quic_close(struct clf_quic_pool *pool, struct clf_quic *q);
 struct clf_quic_result {
 	uint32_t version;
 	bool initial, zero_rtt, retry, version_negotiation; /* seen in this datagram */
-	bool gap;	  /* CRYPTO bytes are still missing */
-	bool ambiguous;	  /* CRYPTO bytes overlapped with other contents */
-	unsigned decrypts; /* AEAD operations spent, for the caller's budget */
+	bool gap;					    /* CRYPTO bytes are still missing */
+	bool ambiguous;		    /* CRYPTO bytes overlapped with other contents */
+	unsigned decrypts;	    /* AEAD operations spent, for the caller's budget */
 	struct clf_tls_hello hello; /* with CLF_OBS_DONE; points into q */
 };
 
@@ -111,17 +115,17 @@ enum clf_obs clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bo
 
 struct clf_http_req {
 	uint32_t need;
-	bool connect;	      /* CONNECT: what follows the reply is another protocol */
-	bool upgrade_h2c;     /* Upgrade: h2c */
-	bool ambiguous;	      /* target and Host differ, two Hosts, folded Host, ... */
+	bool connect;	  /* CONNECT: what follows the reply is another protocol */
+	bool upgrade_h2c; /* Upgrade: h2c */
+	bool ambiguous;	  /* target and Host differ, two Hosts, folded Host, ... */
 	bool have_host, have_target;
 	struct clf_name host;	/* Host header, port removed */
 	struct clf_name target; /* CONNECT target or absolute URI host, port removed */
 	uint16_t target_port;
 	const uint8_t *method, *path, *user_agent;
 	uint16_t method_len, path_len, user_agent_len;
-	uint32_t head_len;     /* bytes of the head, blank line included */
-	uint64_t body_len;     /* Content-Length, 0 none */
+	uint32_t head_len; /* bytes of the head, blank line included */
+	uint64_t body_len; /* Content-Length, 0 none */
 	bool chunked;
 };
 enum clf_obs clf_http_request(struct sig_bytes stream, struct clf_http_req *ret);
@@ -132,13 +136,13 @@ enum clf_obs clf_http_status(struct sig_bytes stream, unsigned *ret_status, uint
 
 /* --- HTTP/2 with prior knowledge, h2c (RFC 9113, HPACK RFC 7541 by libnghttp2's inflater) --- */
 
-struct clf_h2;	/* inflater and position; from the engine's set-up memory */
+struct clf_h2; /* inflater and position; from the engine's set-up memory */
 struct clf_h2 *clf_h2_new(void);
 void clf_h2_free(struct clf_h2 *h);
 void clf_h2_reset(struct clf_h2 *h);
 struct clf_h2_req {
 	bool have_authority, have_path, have_user_agent;
-	struct clf_name authority; /* port removed; points into h */
+	struct clf_name authority;	  /* port removed; points into h */
 	const uint8_t *path, *user_agent; /* point into h */
 	uint16_t path_len, user_agent_len;
 	uint32_t stream_id;
@@ -150,14 +154,21 @@ enum clf_obs clf_h2_next(struct clf_h2 *h, struct sig_bytes stream, struct clf_h
 /* --- DNS (RFC 1035, 3596, 9460; over UDP, or TCP with its 2-byte length taken off) --- */
 
 enum { CLF_DNS_ANSWERS_MAX = 32 };
-enum clf_dns_kind { CLF_DNS_A = 1, CLF_DNS_CNAME = 5, CLF_DNS_AAAA = 28, CLF_DNS_SVCB = 64, CLF_DNS_HTTPS = 65 };
+enum clf_dns_kind {
+	CLF_DNS_A = 1,
+	CLF_DNS_CNAME = 5,
+	CLF_DNS_AAAA = 28,
+	CLF_DNS_SVCB = 64,
+	CLF_DNS_HTTPS = 65
+};
 
 struct clf_dns_answer {
 	uint16_t kind; /* RR type */
 	uint32_t ttl;
 	struct clf_name owner;
 	struct clf_name target; /* CNAME, SVCB/HTTPS target */
-	uint8_t addr_len;	/* 4, 16 for A, AAAA; hints of HTTPS come as A/AAAA with the owner's name */
+	uint8_t
+	    addr_len; /* 4, 16 for A, AAAA; hints of HTTPS come as A/AAAA with the owner's name */
 	uint8_t addr[16];
 	bool has_ech; /* HTTPS/SVCB carries an ech parameter */
 };

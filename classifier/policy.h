@@ -31,27 +31,28 @@ const char *clf_policy_digest(const struct clf_policy *policy);
 enum clf_mode clf_policy_mode(const struct clf_policy *policy);
 
 /* Names that rules mention but no pack knows (a typo would silently drop nothing): warnings. */
-void clf_policy_check(const struct clf_policy *policy, const struct sig_ruleset *rules,
-    struct sig_diag *diag);
+void clf_policy_check(
+    const struct clf_policy *policy, const struct sig_ruleset *rules, struct sig_diag *diag);
 
 /* What is known of a flow at decision. Addresses in network order. */
 struct clf_policy_query {
 	const struct sig_info *info; /* what it was identified as; NULL: nothing */
 	uint8_t confidence;	     /* enum sig_confidence */
 	uint8_t ip_version;
-	uint8_t protocol; /* IP protocol number */
-	uint32_t flags;	  /* enum clf_flag */
+	uint8_t protocol;		 /* IP protocol number */
+	uint32_t flags;			 /* enum clf_flag */
 	const uint8_t *inside, *outside; /* inside host, outside server; either may be NULL */
 	uint16_t outside_port;
 	uint16_t vlan;
 	uint64_t now_us;
 };
 struct clf_policy_answer {
-	uint8_t verdict;  /* enum clf_verdict */
-	bool icmp_reject; /* CLF_RESET of UDP: send ICMP port unreachable */
-	const char *rule; /* rule's name, NULL when none matched; lives as long as the policy */
+	uint8_t verdict;     /* enum clf_verdict */
+	bool icmp_reject;    /* CLF_RESET of UDP: send ICMP port unreachable */
+	const char *rule;    /* rule's name, NULL when none matched; lives as long as the policy */
 	uint16_t rule_index; /* 1-based */
-	const char *kept;  /* why a drop was not made: "ambiguous", "guess", "shared", ...; or NULL */
+	const char
+	    *kept; /* why a drop was not made: "ambiguous", "guess", "shared", ...; or NULL */
 };
 void clf_policy_decide(const struct clf_policy *policy, const struct clf_policy_query *query,
     struct clf_policy_answer *ret);

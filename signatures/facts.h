@@ -52,7 +52,8 @@ enum sig_function {
 	SIG_FN_MAX
 };
 
-/* How sure a claim is. Ordered: a greater value is surer. A guess is never acted on (invariant 8). */
+/* How sure a claim is. Ordered: a greater value is surer. A guess is never acted on (invariant 8).
+ */
 enum sig_confidence {
 	SIG_CONF_NONE,
 	SIG_CONF_GUESS,	   /* "guess":    port alone, an nDPI guess */

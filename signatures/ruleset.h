@@ -23,20 +23,20 @@ struct sig_packs;   /* the loaded, checked but uncompiled packs */
 
 /* What a signature says; strings live as long as the rule set. Absent strings are NULL. */
 struct sig_info {
-	const char *id;		 /* "crowdstrike/falcon-cloud": pack id / signature id */
-	const char *pack;	 /* pack id */
+	const char *id;	  /* "crowdstrike/falcon-cloud": pack id / signature id */
+	const char *pack; /* pack id */
 	const char *pack_version;
-	const char *vendor;	 /* "CrowdStrike" */
-	const char *vendor_id;	 /* "crowdstrike" */
-	const char *owner;	 /* "CrowdStrike Holdings, Inc." */
-	const char *country;	 /* vendor's seat, ISO 3166-1 alpha-2, "US" */
+	const char *vendor;	   /* "CrowdStrike" */
+	const char *vendor_id;	   /* "crowdstrike" */
+	const char *owner;	   /* "CrowdStrike Holdings, Inc." */
+	const char *country;	   /* vendor's seat, ISO 3166-1 alpha-2, "US" */
 	const char *owner_country; /* owner's seat */
-	const char *product;	 /* "Falcon" */
+	const char *product;	   /* "Falcon" */
 	const char *product_id;
-	const char *category;	 /* "edr" */
-	const char *source;	 /* URL or document */
-	const char *reviewed;	 /* "2026-11-22" */
-	const char *note;	 /* traps in prose, may be NULL */
+	const char *category; /* "edr" */
+	const char *source;   /* URL or document */
+	const char *reviewed; /* "2026-11-22" */
+	const char *note;     /* traps in prose, may be NULL */
 	enum sig_function function;
 	enum sig_confidence cap; /* highest confidence the signature itself allows */
 	bool shared;		 /* on shared infrastructure: may report, never drop */
@@ -47,11 +47,11 @@ struct sig_info {
 enum { SIG_HITS_MAX = 8, SIG_NO_MATCH = 0 };
 
 struct sig_hit {
-	uint32_t sig;		    /* signature index, 1-based; SIG_NO_MATCH = none */
-	uint8_t confidence;	    /* enum sig_confidence: min(grade of evidence, signature's cap) */
-	uint8_t n_facts;	    /* facts used as evidence */
-	uint8_t facts[4];	    /* their indexes in the array given to sig_match() */
-	uint16_t specificity;	    /* see signatures/README.md, "Which one wins" */
+	uint32_t sig;	      /* signature index, 1-based; SIG_NO_MATCH = none */
+	uint8_t confidence;   /* enum sig_confidence: min(grade of evidence, signature's cap) */
+	uint8_t n_facts;      /* facts used as evidence */
+	uint8_t facts[4];     /* their indexes in the array given to sig_match() */
+	uint16_t specificity; /* see signatures/README.md, "Which one wins" */
 };
 
 /* hits[0] won; the rest lost, best first: kept as evidence. */
@@ -72,8 +72,8 @@ int sig_packs_load_text(const char *name, const char *text, size_t len,
     struct sig_packs **ret_packs, struct sig_diag *diag);
 void sig_packs_free(struct sig_packs *packs);
 
-int sig_compile(const struct sig_packs *packs, struct sig_ruleset **ret_rules,
-    struct sig_diag *diag);
+int
+sig_compile(const struct sig_packs *packs, struct sig_ruleset **ret_rules, struct sig_diag *diag);
 void sig_ruleset_free(struct sig_ruleset *rules);
 
 int sig_scratch_new(const struct sig_ruleset *rules, struct sig_scratch **ret_scratch);

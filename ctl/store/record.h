@@ -28,7 +28,8 @@ struct store_row {
 	uint8_t confidence; /* best seen */
 	bool forwarder;
 	uint64_t first_seen_us, last_seen_us;
-	uint64_t flows, bytes_up, bytes_down, dropped; /* absolute totals; dropped: flows dropped or reset */
+	uint64_t flows, bytes_up, bytes_down,
+	    dropped; /* absolute totals; dropped: flows dropped or reset */
 };
 void store_row_free(struct store_row *row); /* frees what it points to, not the row itself */
 
@@ -60,8 +61,8 @@ const struct store_fold_stats *store_fold_stats(const struct store_fold *fold);
 /* Rows. `dirty_only`: those changed since they were last visited with clear = true. The callback
  * returns false to stop. Rows given are valid during the call. */
 typedef bool store_row_fn(void *ctx, const struct store_row *row);
-void store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn,
-    void *ctx);
+void
+store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn, void *ctx);
 /* Rows from an earlier run, so that totals go on (absolute totals, no double counts). */
 int store_fold_preload(struct store_fold *fold, const struct store_row *row);
 

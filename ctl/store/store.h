@@ -30,7 +30,8 @@ struct store_config {
 int store_open(const struct store_config *config, struct store **ret_store, struct sig_diag *diag);
 void store_close(struct store *store);
 
-/* Writer: put into the spool, never blocks on the wire; a full spool drops the oldest and counts. */
+/* Writer: put into the spool, never blocks on the wire; a full spool drops the oldest and counts.
+ */
 int store_put_record(struct store *store, const struct clf_event *record);
 int store_put_row(struct store *store, const struct store_row *row);
 /* Writer: moves spooled things out; at most `budget_ms`. Called about once a second. */
@@ -38,7 +39,8 @@ int store_flush(struct store *store, unsigned budget_ms);
 
 struct store_stats {
 	bool up;
-	uint64_t records, stored, queued, lost_spool_full, lost_refused; /* records = stored+queued+lost_* */
+	uint64_t records, stored, queued, lost_spool_full,
+	    lost_refused; /* records = stored+queued+lost_* */
 	uint64_t rows_written, rows_pending, errors, reconnects;
 	char last_error[160]; /* escaped */
 };
@@ -47,12 +49,13 @@ void store_stats(const struct store *store, struct store_stats *ret);
 /* Reader. NULL / 0 fields do not filter. */
 struct store_filter {
 	const char *sensor; /* NULL: the handle's own; "*": all */
-	const char *vendor, *product, *country, *host, *category; /* id or name, any case; host: address or network */
-	int function;	    /* enum sig_function or 0 */
-	int min_confidence; /* enum sig_confidence */
+	const char *vendor, *product, *country, *host,
+	    *category;		     /* id or name, any case; host: address or network */
+	int function;		     /* enum sig_function or 0 */
+	int min_confidence;	     /* enum sig_confidence */
 	uint64_t since_us, until_us; /* last_seen >= since, first_seen <= until */
-	bool forwarders;    /* include forwarder rows */
-	uint64_t limit;	    /* 0 none */
+	bool forwarders;	     /* include forwarder rows */
+	uint64_t limit;		     /* 0 none */
 };
 typedef bool store_record_fn(void *ctx, const struct clf_event *record, const char *sensor);
 int store_rows(struct store *store, const struct store_filter *filter, store_row_fn *fn, void *ctx);

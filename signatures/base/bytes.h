@@ -20,7 +20,7 @@
 struct sig_bytes {
 	const uint8_t *p;   /* next byte to read */
 	const uint8_t *end; /* one past the last readable byte */
-	bool bad;           /* a read did not fit */
+	bool bad;	    /* a read did not fit */
 };
 
 static inline struct sig_bytes
@@ -101,7 +101,8 @@ static inline uint32_t
 sig_bytes_u32(struct sig_bytes *b)
 {
 	const uint8_t *p = sig_bytes_take(b, 4);
-	return p ? ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | p[3] : 0;
+	return p ? ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) | ((uint32_t)p[2] << 8) | p[3]
+		 : 0;
 }
 
 static inline uint64_t

@@ -16,7 +16,8 @@ enum { SIG_NAME_MAX = 255 }; /* a canonical host name without its trailing dot: 
 /*
  * Escapes bytes for a terminal or a store: printable ASCII but `\` stays as it is; `\` becomes
  * `\\`; every other byte (controls, DEL, 0x80-0xff) becomes `\xHH`. The result is NUL-terminated
- * printable ASCII, at most cap-1 bytes, cut at a whole escape. Returns the bytes written without NUL.
+ * printable ASCII, at most cap-1 bytes, cut at a whole escape. Returns the bytes written without
+ * NUL.
  */
 size_t sig_text_escape(char *out, size_t cap, const uint8_t *in, size_t len);
 

@@ -21,9 +21,9 @@ enum { SIG_YAML_MAX_BYTES = 256 << 20 };
  * Loads `path` (or, when text != NULL, `len` bytes of text that are called `path` in messages).
  * 0, or -errno with at least one error in `diag`; *ret_data is untouched on failure.
  */
-int sig_yaml_load(const char *path, const char *text, size_t len,
-    const cyaml_schema_value_t *schema, cyaml_data_t **ret_data, unsigned *ret_count,
-    struct sig_diag *diag);
+int
+sig_yaml_load(const char *path, const char *text, size_t len, const cyaml_schema_value_t *schema,
+    cyaml_data_t **ret_data, unsigned *ret_count, struct sig_diag *diag);
 void sig_yaml_free(const cyaml_schema_value_t *schema, cyaml_data_t *data, unsigned count);
 
 /*
@@ -31,12 +31,12 @@ void sig_yaml_free(const cyaml_schema_value_t *schema, cyaml_data_t *data, unsig
  * "signatures[12].match[0].host[3]" (sequence indexes from 0). Reads the text again: cold path.
  * 0 and the 1-based line and column, or -ENOENT.
  */
-int sig_yaml_locate(const char *text, size_t len, const char *where, unsigned *ret_line,
-    unsigned *ret_col);
+int sig_yaml_locate(
+    const char *text, size_t len, const char *where, unsigned *ret_line, unsigned *ret_col);
 
 /* The whole of a regular file, NUL-terminated; free() it. -errno and a message on failure. */
-int sig_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len,
-    struct sig_diag *diag);
+int sig_file_read(
+    const char *path, size_t max, char **ret_text, size_t *ret_len, struct sig_diag *diag);
 
 /* The nearest of n words by edit distance (at most 1/3 of its length away), or NULL. */
 const char *sig_nearest(const char *word, const char *const *words, size_t n);

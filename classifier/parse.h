@@ -12,12 +12,19 @@
 #include "classifier/pkt.h"
 
 enum clf_parse_option {
-	CLF_PARSE_TUNNELS = 1 << 0, /* walk GRE, VXLAN, GENEVE, GTP-U, IP-in-IP, ERSPAN, TZSP */
+	CLF_PARSE_TUNNELS = 1 << 0,	/* walk GRE, VXLAN, GENEVE, GTP-U, IP-in-IP, ERSPAN, TZSP */
+	CLF_PARSE_IP_CHECKSUM = 1 << 1, /* a wrong IPv4 header checksum is CLF_P_BAD_CHECKSUM */
 };
 
-/* The common case (Ethernet, <=1 VLAN tag, IPv4 without options or IPv6, TCP/UDP) is inline-fast;
- * everything else goes to the slow walker. */
+/* The common case goes through clf_parse_fast() (parse_fast.h), everything else to the walker. */
 void clf_parse_frame(const struct clf_frame *frame, unsigned options, struct clf_pkt *ret_pkt);
+
+/*
+ * The same for a datagram rejoined from fragments: `ip` holds a whole IP packet; link, VLAN,
+ * tunnel, options and counted bytes are those of the fragment `last`.
+ */
+void clf_parse_rejoined(
+    const uint8_t *ip, uint32_t len, const struct clf_pkt *last, struct clf_pkt *ret_pkt);
 
 /* Verifies the innermost transport checksum over the readable bytes; sets and returns l4_csum
  * (0 when it cannot be known: truncated, fragment, IPv4 UDP checksum 0). */

@@ -80,7 +80,7 @@ struct clf_pkt {
 	uint16_t payload_off;  /* transport payload, clipped to len */
 	uint16_t payload_len;  /* readable payload bytes */
 	uint16_t payload_wire; /* payload bytes the headers claim; > payload_len: truncated */
-	uint16_t src_port, dst_port; /* TCP, UDP, SCTP, DCCP, UDP-Lite; ICMP: type/code, 0 */
+	uint16_t src_port, dst_port; /* TCP, UDP, SCTP, DCCP, UDP-Lite; else 0 */
 	uint16_t vlan;		     /* outermost VLAN id */
 	uint8_t parse;		     /* enum clf_parse */
 	uint8_t ip_version;	     /* 4, 6 */
@@ -100,6 +100,8 @@ struct clf_pkt {
 	uint8_t wscale;	    /* SYN's window scale option + 1; 0 absent (filled for SYN only) */
 	uint8_t fragmented; /* rejoined from fragments, or an atomic fragment */
 	uint16_t l2_len;    /* bytes before the outermost IP header */
+	uint8_t options;    /* enum clf_parse_option it was parsed with */
+	uint8_t routed;	    /* a routing header names another last destination: no checksum */
 };
 
 static inline const uint8_t *

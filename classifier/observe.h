@@ -29,26 +29,45 @@ enum clf_obs {
 struct clf_name {
 	const uint8_t *raw; /* borrowed: input, or the state object's buffer */
 	uint16_t raw_len;
-	int16_t len; /* of canonical; -1: not a legal host name */
-	char canonical[SIG_NAME_MAX + 1];
+	int16_t len;			  /* of canonical; -1: not a legal host name */
+	char canonical[SIG_NAME_MAX + 1]; /* NUL-terminated; only len + 1 bytes are set */
 };
+
+/* Fills a name from raw bytes, which stay borrowed. No bytes: an illegal name. */
+void clf_name_set(struct clf_name *ret, const uint8_t *raw, size_t len);
+/* The same from "userinfo@host:port"; returns the port, 0 when none was given. */
+uint16_t clf_name_set_authority(struct clf_name *ret, const uint8_t *p, size_t len);
+/* Copies what is set and no more. */
+void clf_name_copy(struct clf_name *ret, const struct clf_name *from);
+/* The same host: by canonical form where legal, else byte by byte. */
+bool clf_name_equal(const struct clf_name *a, const struct clf_name *b);
 
 /* --- TLS (RFC 8446, 5246, 6066; records joined, handshake split anywhere) --- */
 
 enum { CLF_ALPN_MAX = 8, CLF_CERT_NAMES_MAX = 16, CLF_JOIN_MAX = 65536 };
 
+/*
+ * ECH and GREASE ECH are made to look alike (RFC 9849 6.2): random config id, real cipher suite,
+ * plausible lengths. So every well-formed encrypted_client_hello counts as `ech`, its SNI being a
+ * hint only; `ech_grease` is set besides where the extension cannot be a working ECH (no known
+ * suite, a key or payload of impossible length). Who knows more, such as a DNS memory that gave
+ * this client the address for the very SNI, may lift the doubt.
+ */
 struct clf_tls_hello {
-	uint32_t need; /* with CLF_OBS_MORE */
+	uint32_t need; /* with CLF_OBS_MORE: least prefix that can complete the hello */
 	bool have_sni, ech, ech_grease, esni;
 	bool two_names; /* more than one SNI host_name or two SNI extensions: ambiguous */
+	bool sslv2;	/* an SSL 2.0 compatible hello: it can carry no name */
 	struct clf_name sni;
-	uint16_t version; /* highest offered, 0x0304 = 1.3 */
+	struct clf_name sni2; /* with two_names: the last of the others */
+	uint16_t version;     /* highest offered, 0x0304 = 1.3 */
 	uint8_t n_alpn;
 	struct {
 		const uint8_t *p;
 		uint8_t len;
 	} alpn[CLF_ALPN_MAX];
-	const uint8_t *hello; /* the joined ClientHello body, for JA3/JA4 */
+	const uint8_t *hello; /* the joined ClientHello body (no handshake header), for JA3/JA4;
+			       * NULL for SSL 2.0 */
 	uint32_t hello_len;
 	uint32_t consumed;  /* stream bytes up to the end of the hello's last record */
 	uint32_t hello_end; /* stream offset just after the hello's last byte */
@@ -117,9 +136,10 @@ struct clf_http_req {
 	uint32_t need;
 	bool connect;	  /* CONNECT: what follows the reply is another protocol */
 	bool upgrade_h2c; /* Upgrade: h2c */
-	bool ambiguous;	  /* target and Host differ, two Hosts, folded Host, ... */
-	bool have_host, have_target;
+	bool ambiguous;	  /* target and Host differ, two Hosts, a folded header, ... */
+	bool have_host, have_target, have_host2;
 	struct clf_name host;	/* Host header, port removed */
+	struct clf_name host2;	/* the last of further Host headers */
 	struct clf_name target; /* CONNECT target or absolute URI host, port removed */
 	uint16_t target_port;
 	const uint8_t *method, *path, *user_agent;
@@ -128,6 +148,8 @@ struct clf_http_req {
 	uint64_t body_len; /* Content-Length, 0 none */
 	bool chunked;
 };
+enum { CLF_HTTP_HEAD_MAX = 32768, CLF_HTTP_METHOD_MAX = 24 };
+/* A head over CLF_HTTP_HEAD_MAX is BAD; with BAD, what was read so far is in the result. */
 enum clf_obs clf_http_request(struct sig_bytes stream, struct clf_http_req *ret);
 /* Chunked body: bytes up to its end in *ret_len. */
 enum clf_obs clf_http_chunked_end(struct sig_bytes body, uint32_t *ret_len);
@@ -184,7 +206,20 @@ struct clf_dns_msg {
 	unsigned n_answers;
 	struct clf_dns_answer answers[CLF_DNS_ANSWERS_MAX];
 };
-/* NOT_MINE when it cannot be DNS (lying counts, bad opcode), BAD when it breaks off inside. */
+/*
+ * NOT_MINE when it cannot be DNS (lying counts, bad opcode), BAD when it breaks off inside: then
+ * `have_qname` still tells whether the question was read. The names of answers have raw ==
+ * canonical, or len -1 and no bytes at all where illegal. The result points into itself: do not
+ * copy it by value.
+ */
 enum clf_obs clf_dns_message(struct sig_bytes message, struct clf_dns_msg *ret);
+
+/* What a question to this port is worth. */
+enum clf_dns_port {
+	CLF_DNS_PORT_OTHER, /* judge by the bytes */
+	CLF_DNS_PORT_DNS,
+	CLF_DNS_PORT_LINK, /* mDNS, LLMNR, NetBIOS: names of this link, never a vendor's */
+};
+enum clf_dns_port clf_dns_port(uint16_t port);
 
 #endif

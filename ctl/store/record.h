@@ -11,6 +11,7 @@
 #define CTL_STORE_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "classifier/event.h"
@@ -26,12 +27,20 @@ struct store_row {
 	unsigned n_names;
 	uint8_t function;   /* enum sig_function */
 	uint8_t confidence; /* best seen */
-	bool forwarder;
+	bool forwarder;	    /* the host speaks for others: ctl/store/README.md, "Forwarders" */
+	bool dns_only;	    /* every sighting was a DNS question: it asked, nothing more is known */
 	uint64_t first_seen_us, last_seen_us;
 	uint64_t flows, bytes_up, bytes_down,
 	    dropped; /* absolute totals; dropped: flows dropped or reset */
 };
 void store_row_free(struct store_row *row); /* frees what it points to, not the row itself */
+int store_row_copy(const struct store_row *row, struct store_row *ret); /* deep; 0 or -ENOMEM */
+
+/*
+ * Text that came back from a store, made fit to show: printable ASCII and well-formed UTF-8 stay as
+ * they are, anything else is escaped whole. malloc()ed, at most `max` bytes; NULL: no memory.
+ */
+char *store_text_clean(const void *text, size_t len, size_t max);
 
 struct store_fold;
 
@@ -47,8 +56,10 @@ struct store_fold_stats {
 	uint64_t events, records, pending_now, rows_now;
 	uint64_t pending_full; /* records passed on early, without final counters */
 	uint64_t rows_full;    /* sightings that found no room for a new row */
-	uint64_t orphans;      /* ends of flows whose details had to go */
+	uint64_t orphans;      /* updates and ends of flows whose details had to go */
 	uint64_t invalid;
+	uint64_t hosts_full; /* sightings of hosts that could not be watched for forwarding */
+	uint64_t forwarders_now;
 };
 
 struct store_fold *store_fold_new(const struct store_fold_config *config);
@@ -58,12 +69,14 @@ int store_fold_event(struct store_fold *fold, const struct clf_event *event);
 void store_fold_flush(struct store_fold *fold);
 const struct store_fold_stats *store_fold_stats(const struct store_fold *fold);
 
-/* Rows. `dirty_only`: those changed since they were last visited with clear = true. The callback
- * returns false to stop. Rows given are valid during the call. */
+/* Rows. `dirty_only`: those changed since they were last visited with clear = true; among them may
+ * be rows of 0 flows, whose flows turned out to be another product's: the store must hear of it,
+ * readers skip them. The callback returns false to stop. Rows given are valid during the call. */
 typedef bool store_row_fn(void *ctx, const struct store_row *row);
 void
 store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn, void *ctx);
-/* Rows from an earlier run, so that totals go on (absolute totals, no double counts). */
+/* A row from an earlier run of this sensor, before the first event, so that totals go on (absolute
+ * totals, no double counts). */
 int store_fold_preload(struct store_fold *fold, const struct store_row *row);
 
 #endif

@@ -116,16 +116,21 @@ struct clf_quic_result {
 	uint32_t version;
 	bool initial, zero_rtt, retry, version_negotiation; /* seen in this datagram */
 	bool gap;					    /* CRYPTO bytes are still missing */
-	bool ambiguous;		    /* CRYPTO bytes overlapped with other contents */
-	unsigned decrypts;	    /* AEAD operations spent, for the caller's budget */
+	bool ambiguous;	   /* CRYPTO bytes overlapped with other contents */
+	bool malformed;	   /* a genuine Initial with frames that may not be */
+	bool over_limit;   /* CRYPTO data beyond what a connection may hold, or no room for it */
+	bool over_budget;  /* an Initial was not tried: max_decrypts were spent */
+	unsigned decrypts; /* AEAD operations spent, for the caller's budget */
 	struct clf_tls_hello hello; /* with CLF_OBS_DONE; points into q */
 };
 
 /* Does this datagram begin like a QUIC long header of a version we know (or negotiate)? Cheap. */
 bool clf_quic_looks(struct sig_bytes datagram);
 /*
- * One datagram of the initiator (`up`) or the responder. DONE when the ClientHello was read.
- * `max_decrypts`: what the caller's budget still allows in this call.
+ * One datagram of the initiator (`up`) or the responder. DONE when the ClientHello was read, BAD
+ * when what was rejoined is no ClientHello; else MORE, for junk too: what does not decrypt changes
+ * nothing. `max_decrypts`: what the caller's budget still allows in this call (one Initial takes
+ * one; one under a Connection ID that we have not seen may take two).
  */
 enum clf_obs clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up,
     unsigned max_decrypts, struct clf_quic_result *ret);

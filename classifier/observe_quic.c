@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * QUIC: the ClientHello out of a client's Initial packets (RFC 9000 17.2, RFC 9001, RFC 9369).
+ *
+ * State changes only by packets whose tag fits, so junk and spoofed datagrams in between are
+ * passed over. Keys come from the Destination Connection ID of the client's first Initial and stay
+ * in force when the client takes up the server's ID later; after a Retry they come from the ID
+ * that the Retry gave (RFC 9001 5.2). Which of both it is cannot be told where only the client is
+ * heard, so an Initial under an unknown ID is tried with the keys at hand, then with its own.
+ */
+#include <stdlib.h>
+
+#include "classifier/quic.h"
+
+enum {
+	QUIC_DATAGRAM_MAX = 65535,
+	QUIC_BIG_SHARE = 32, /* one big buffer for so many connections */
+	QUIC_BIG_MIN = 4,
+	QUIC_NO_VERSION = -1,
+};
+
+struct big {
+	struct big *next;
+	uint64_t seen[CLF_QUIC_BIG / 64];
+	uint8_t data[CLF_QUIC_BIG];
+};
+
+struct clf_quic {
+	struct clf_quic_pool *pool;
+	struct clf_quic *next; /* in the free list */
+	struct big *big;
+	struct clf_quic_keys keys;
+	uint64_t expected; /* packet number */
+	uint32_t version;
+	int8_t version_index; /* of keys; QUIC_NO_VERSION: none yet */
+	uint8_t dcid_len, retry_len;
+	bool have_retry;
+	uint8_t dcid[CLF_QUIC_CID_MAX]; /* that keys come from */
+	uint8_t retry[CLF_QUIC_CID_MAX];
+	struct clf_quic_stream crypto;
+	uint64_t seen[CLF_QUIC_SMALL / 64];
+	uint8_t data[CLF_QUIC_SMALL];
+};
+
+struct clf_quic_pool {
+	struct clf_quic_crypto *crypto;
+	struct clf_quic *all, *free;
+	struct big *bigs, *free_big;
+	uint8_t plain[QUIC_DATAGRAM_MAX];
+};
+
+struct clf_quic_pool *
+clf_quic_pool_new(unsigned max_connections)
+{
+	struct clf_quic_pool *pool = calloc(1, sizeof(*pool));
+	unsigned bigs = max_connections / QUIC_BIG_SHARE + QUIC_BIG_MIN;
+
+	if (!pool)
+		return NULL;
+	pool->crypto = clf_quic_crypto_new();
+	pool->all = calloc(max_connections ? max_connections : 1, sizeof(*pool->all));
+	pool->bigs = calloc(bigs, sizeof(*pool->bigs));
+	if (!pool->crypto || !pool->all || !pool->bigs) {
+		clf_quic_pool_free(pool);
+		return NULL;
+	}
+	for (unsigned i = max_connections; i-- > 0;) {
+		pool->all[i].pool = pool;
+		pool->all[i].next = pool->free;
+		pool->free = &pool->all[i];
+	}
+	for (unsigned i = 0; i < bigs; i++) {
+		pool->bigs[i].next = pool->free_big;
+		pool->free_big = &pool->bigs[i];
+	}
+	return pool;
+}
+
+void
+clf_quic_pool_free(struct clf_quic_pool *pool)
+{
+	if (!pool)
+		return;
+	clf_quic_crypto_free(pool->crypto);
+	free(pool->all);
+	free(pool->bigs);
+	free(pool);
+}
+
+/* Forgets what was rejoined; a big buffer goes back. */
+static void
+crypto_reset(struct clf_quic *q)
+{
+	if (q->big) {
+		q->big->next = q->pool->free_big;
+		q->pool->free_big = q->big;
+		q->big = NULL;
+	}
+	q->crypto = (struct clf_quic_stream){
+		.data = q->data, .seen = q->seen, .cap = CLF_QUIC_SMALL
+	};
+	memset(q->seen, 0, sizeof(q->seen));
+}
+
+struct clf_quic *
+clf_quic_open(struct clf_quic_pool *pool)
+{
+	struct clf_quic *q = pool->free;
+
+	if (!q)
+		return NULL;
+	pool->free = q->next;
+	q->version_index = QUIC_NO_VERSION;
+	q->have_retry = false;
+	q->expected = 0;
+	crypto_reset(q);
+	return q;
+}
+
+void
+clf_quic_close(struct clf_quic_pool *pool, struct clf_quic *q)
+{
+	if (!q)
+		return;
+	if (q->big) {
+		q->big->next = pool->free_big;
+		pool->free_big = q->big;
+		q->big = NULL;
+	}
+	q->next = pool->free;
+	pool->free = q;
+}
+
+/* One long header, up to where its type begins to matter. */
+struct header {
+	const uint8_t *start;
+	const uint8_t *dcid, *scid;
+	uint8_t first, dcid_len, scid_len;
+	uint32_t version;
+	int version_index;
+	enum clf_quic_type type;
+};
+
+enum header_kind { HEADER_KNOWN, HEADER_NEGOTIATION, HEADER_OTHER };
+
+static enum header_kind
+read_header(struct sig_bytes *b, struct header *h)
+{
+	h->start = b->p;
+	h->first = sig_bytes_u8(b);
+	h->version = sig_bytes_u32(b);
+	if (!sig_bytes_ok(b) || !(h->first & 0x80))
+		return HEADER_OTHER;
+	if (h->version == 0)
+		return HEADER_NEGOTIATION;
+	h->version_index = clf_quic_version_index(h->version);
+	if (h->version_index < 0 || !(h->first & 0x40))
+		return HEADER_OTHER;
+	h->type = clf_quic_packet_type(h->version_index, h->first);
+	h->dcid_len = sig_bytes_u8(b);
+	h->dcid = sig_bytes_take(b, h->dcid_len);
+	h->scid_len = sig_bytes_u8(b);
+	h->scid = sig_bytes_take(b, h->scid_len);
+	if (!sig_bytes_ok(b) || h->dcid_len > CLF_QUIC_CID_MAX || h->scid_len > CLF_QUIC_CID_MAX)
+		return HEADER_OTHER;
+	return HEADER_KNOWN;
+}
+
+bool
+clf_quic_looks(struct sig_bytes datagram)
+{
+	struct header h;
+
+	switch (read_header(&datagram, &h)) {
+	case HEADER_KNOWN: return true;
+	case HEADER_NEGOTIATION: {
+		/* RFC 8999 6: two IDs and at least one version of four bytes. */
+		struct sig_bytes b = datagram;
+
+		sig_bytes_skip(&b, sig_bytes_u8(&b));
+		sig_bytes_skip(&b, sig_bytes_u8(&b));
+		return sig_bytes_ok(&b) && sig_bytes_left(&b) >= 4 && sig_bytes_left(&b) % 4 == 0;
+	}
+	default:
+		/* RFC 9000 15: a version that is there to be negotiated away. */
+		return sig_bytes_ok(&datagram) && (h.first & 0x80) &&
+		       (h.version & 0x0f0f0f0f) == 0x0a0a0a0a;
+	}
+}
+
+static bool
+same_id(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+static bool
+try_keys(struct clf_quic *q, const struct clf_quic_keys *keys, struct clf_quic_packet *packet,
+    struct clf_quic_result *ret, size_t *ret_len)
+{
+	uint64_t number = 0;
+
+	ret->decrypts++;
+	if (!clf_quic_unprotect(q->pool->crypto, keys, packet, q->pool->plain, ret_len, &number))
+		return false;
+	if (number >= q->expected)
+		q->expected = number + 1;
+	return true;
+}
+
+static bool
+try_own_keys(struct clf_quic *q, const struct header *h, struct clf_quic_packet *packet,
+    struct clf_quic_result *ret, size_t *ret_len)
+{
+	struct clf_quic_keys keys;
+	struct clf_quic_packet fresh = *packet;
+
+	clf_quic_initial_keys(
+	    q->pool->crypto, h->version_index, h->dcid, h->dcid_len, false, &keys);
+	/* Packet numbers go on after a Retry (RFC 9000 17.2.5.3): expect near what we saw. */
+	if (!try_keys(q, &keys, &fresh, ret, ret_len))
+		return false;
+	/* A client that starts again with another version makes a new hello. */
+	if (q->version_index != QUIC_NO_VERSION && q->version != h->version)
+		crypto_reset(q);
+	q->keys = keys;
+	q->version = h->version;
+	q->version_index = (int8_t)h->version_index;
+	q->dcid_len = h->dcid_len;
+	memcpy(q->dcid, h->dcid, h->dcid_len);
+	return true;
+}
+
+/* Whichever keys fit; the payload is in the pool's scratch. */
+static bool
+unprotect(struct clf_quic *q, const struct header *h, struct clf_quic_packet *packet,
+    unsigned max_decrypts, struct clf_quic_result *ret, size_t *ret_len)
+{
+	const bool have = q->version_index != QUIC_NO_VERSION && q->version == h->version;
+	const bool same = have && same_id(h->dcid, h->dcid_len, q->dcid, q->dcid_len);
+	const bool retried = q->have_retry && same_id(h->dcid, h->dcid_len, q->retry, q->retry_len);
+
+	if (have && (same || !retried)) {
+		if (ret->decrypts >= max_decrypts) {
+			ret->over_budget = true;
+			return false;
+		}
+		if (try_keys(q, &q->keys, packet, ret, ret_len))
+			return true;
+	}
+	if (same)
+		return false;
+	if (ret->decrypts >= max_decrypts) {
+		ret->over_budget = true;
+		return false;
+	}
+	return try_own_keys(q, h, packet, ret, ret_len);
+}
+
+/* The hello outgrew the small buffer. */
+static bool
+crypto_grow(struct clf_quic *q)
+{
+	struct big *big = q->pool->free_big;
+
+	if (q->big || !big)
+		return false;
+	q->pool->free_big = big->next;
+	q->big = big;
+	memset(big->seen, 0, sizeof(big->seen));
+	memcpy(big->seen, q->seen, sizeof(q->seen));
+	memcpy(big->data, q->data, q->crypto.top);
+	q->crypto.seen = big->seen;
+	q->crypto.data = big->data;
+	q->crypto.cap = CLF_QUIC_BIG;
+	return true;
+}
+
+static void
+read_frames(struct clf_quic *q, struct sig_bytes payload, struct clf_quic_result *ret)
+{
+	enum clf_quic_frame frame;
+	struct sig_bytes data;
+	uint64_t off = 0;
+
+	while ((frame = clf_quic_next_crypto(&payload, &off, &data)) == CLF_QUIC_FRAME_CRYPTO) {
+		size_t len = sig_bytes_left(&data);
+
+		if (clf_quic_stream_put(&q->crypto, off, data.p, len))
+			continue;
+		if (off > CLF_QUIC_BIG || len > CLF_QUIC_BIG - off || !crypto_grow(q) ||
+		    !clf_quic_stream_put(&q->crypto, off, data.p, len))
+			ret->over_limit = true;
+	}
+	if (frame == CLF_QUIC_FRAME_BAD)
+		ret->malformed = true;
+}
+
+/* The rest of a packet behind its header. False: nothing readable follows in this datagram. */
+static bool
+read_packet(struct clf_quic *q, const struct header *h, struct sig_bytes *b, bool up,
+    unsigned max_decrypts, struct clf_quic_result *ret)
+{
+	struct clf_quic_packet packet = { .p = h->start, .expected = q->expected };
+	size_t payload_len = 0;
+	uint64_t len;
+
+	if (h->type == CLF_QUIC_RETRY) {
+		ret->retry = true;
+		if (!up) {
+			q->have_retry = true;
+			q->retry_len = h->scid_len;
+			memcpy(q->retry, h->scid, h->scid_len);
+		}
+		return false;
+	}
+	if (h->type == CLF_QUIC_INITIAL)
+		sig_bytes_skip(b, clf_quic_varint(b));
+	len = clf_quic_varint(b);
+	packet.pn_off = (size_t)(b->p - h->start);
+	packet.len = packet.pn_off + len;
+	if (!sig_bytes_skip(b, len))
+		return false;
+	ret->zero_rtt |= h->type == CLF_QUIC_0RTT;
+	if (h->type != CLF_QUIC_INITIAL)
+		return true;
+	ret->initial = true;
+	if (up && unprotect(q, h, &packet, max_decrypts, ret, &payload_len))
+		read_frames(q, sig_bytes_of(q->pool->plain, payload_len), ret);
+	return true;
+}
+
+static void
+result_clear(struct clf_quic_result *r)
+{
+	r->version = 0;
+	r->initial = r->zero_rtt = r->retry = r->version_negotiation = false;
+	r->gap = r->ambiguous = r->malformed = r->over_limit = r->over_budget = false;
+	r->decrypts = 0;
+}
+
+enum clf_obs
+clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsigned max_decrypts,
+    struct clf_quic_result *ret)
+{
+	enum clf_obs obs;
+
+	result_clear(ret);
+	if (sig_bytes_left(&datagram) > QUIC_DATAGRAM_MAX)
+		return CLF_OBS_MORE;
+	/* RFC 9000 12.2: packets of one datagram, one after the other. */
+	while (sig_bytes_left(&datagram) != 0) {
+		struct header h;
+		enum header_kind kind = read_header(&datagram, &h);
+
+		if (kind == HEADER_NEGOTIATION)
+			ret->version_negotiation = true;
+		if (kind != HEADER_KNOWN)
+			break;
+		ret->version = h.version;
+		if (!read_packet(q, &h, &datagram, up, max_decrypts, ret))
+			break;
+	}
+	ret->ambiguous = q->crypto.conflict;
+	ret->gap = q->crypto.top > q->crypto.have;
+	if (ret->decrypts == 0 || q->crypto.have == 0)
+		return CLF_OBS_MORE;
+	obs = clf_tls_client_hello_msg(sig_bytes_of(q->crypto.data, q->crypto.have), &ret->hello);
+	return obs == CLF_OBS_NOT_MINE ? CLF_OBS_BAD : obs;
+}

@@ -374,47 +374,71 @@ walk_protocol(struct clf_walk *w)
 
 /* --- transport checksums --- */
 
+/*
+ * The one's complement sum does not care for byte order (RFC 1071 2.B): words are added as they
+ * lie in memory, eight bytes a step, and the folded sum is turned once.
+ */
 static uint64_t
 sum_bytes(struct sig_bytes b, uint64_t sum)
 {
-	for (const uint8_t *p; sig_bytes_left(&b) >= 4 && (p = sig_bytes_take(&b, 4)) != NULL;)
-		sum += clf_load32(p);
-	uint32_t tail = 0, shift = 24;
-	while (sig_bytes_left(&b) > 0) {
-		tail |= (uint32_t)sig_bytes_u8(&b) << shift;
-		shift -= 8;
+	uint64_t v = 0;
+
+	while (sig_bytes_left(&b) >= sizeof v) {
+		memcpy(&v, sig_bytes_take(&b, sizeof v), sizeof v);
+		sum += (v & 0xffffffff) + (v >> 32);
 	}
-	return sum + tail;
+	v = 0;
+	memcpy(&v, b.p, sig_bytes_left(&b));
+	return sum + (v & 0xffffffff) + (v >> 32);
+}
+
+static uint16_t
+fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return __builtin_bswap16((uint16_t)sum);
+}
+
+static uint8_t
+check_transport(const struct clf_pkt *p)
+{
+	bool udp = p->protocol == 17;
+	uint32_t l4_len = (uint32_t)p->payload_off - p->l4_off + p->payload_len;
+	struct sig_bytes all = sig_bytes_of(p->data, p->len);
+
+	(void)sig_bytes_skip(&all, p->l4_off);
+	struct sig_bytes l4 = sig_bytes_sub(&all, l4_len);
+	uint32_t field_at = udp ? 6 : p->protocol == 6 ? 16 : 2;
+	struct sig_bytes at = l4;
+	(void)sig_bytes_skip(&at, field_at);
+	uint16_t field = sig_bytes_u16(&at);
+	if (!sig_bytes_ok(&at) || (udp && field == 0))
+		return CLF_CSUM_UNKNOWN;
+	struct sig_bytes addrs = sig_bytes_of(clf_pkt_src(p), p->ip_version == 6 ? 32 : 8);
+	uint64_t pseudo = sum_bytes(addrs, (uint64_t)p->protocol << 8);
+	uint64_t with_len = pseudo + __builtin_bswap32(l4_len);
+	if (fold(sum_bytes(l4, with_len)) == 0xffff)
+		return CLF_CSUM_GOOD;
+	return field == fold(with_len) || field == fold(pseudo) ? CLF_CSUM_PARTIAL : CLF_CSUM_BAD;
 }
 
 uint8_t
 clf_pkt_checksum(struct clf_pkt *p, const struct clf_frame *frame)
 {
-	if (p->l4_csum != 0)
+	if (p->l4_csum != CLF_CSUM_UNKNOWN)
 		return p->l4_csum;
 	if (frame != NULL && p->data == frame->data && p->depth == 0 && !p->fragmented) {
 		if (frame->flags & CLF_FRAME_L4_CSUM_OK)
-			return p->l4_csum = 1;
+			return p->l4_csum = CLF_CSUM_GOOD;
 		if (frame->flags & CLF_FRAME_L4_CSUM_BAD)
-			return p->l4_csum = 2;
+			return p->l4_csum = CLF_CSUM_BAD;
 	}
-	bool udp = p->protocol == 17;
-	if (p->parse != CLF_P_OK || p->routed || p->payload_wire != p->payload_len ||
-	    (p->protocol != 6 && !udp && !(p->protocol == 58 && p->ip_version == 6)))
-		return 0;
-	uint32_t l4_len = (uint32_t)p->payload_off - p->l4_off + p->payload_len;
-	struct sig_bytes all = sig_bytes_of(p->data, p->len);
-	(void)sig_bytes_skip(&all, p->l4_off);
-	struct sig_bytes l4 = sig_bytes_sub(&all, l4_len);
-	if (!sig_bytes_ok(&l4))
-		return 0;
-	if (udp && (l4_len < 8 || (clf_load16(l4.p + 6) == 0 && p->ip_version == 4)))
-		return 0;
-	struct sig_bytes addrs = sig_bytes_of(clf_pkt_src(p), p->ip_version == 6 ? 32 : 8);
-	uint64_t sum = sum_bytes(l4, sum_bytes(addrs, (uint64_t)p->protocol + l4_len));
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return p->l4_csum = sum == 0xffff ? 1 : 2;
+	bool summed = p->protocol == 6 || p->protocol == 17 ||
+		      (p->protocol == 58 && p->ip_version == 6);
+	if (p->parse != CLF_P_OK || p->routed || p->payload_wire != p->payload_len || !summed)
+		return CLF_CSUM_UNKNOWN;
+	return p->l4_csum = check_transport(p);
 }
 
 const char *

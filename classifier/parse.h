@@ -26,8 +26,14 @@ void clf_parse_frame(const struct clf_frame *frame, unsigned options, struct clf
 void clf_parse_rejoined(
     const uint8_t *ip, uint32_t len, const struct clf_pkt *last, struct clf_pkt *ret_pkt);
 
-/* Verifies the innermost transport checksum over the readable bytes; sets and returns l4_csum
- * (0 when it cannot be known: truncated, fragment, IPv4 UDP checksum 0). */
+enum {			  /* clf_pkt.l4_csum */
+	CLF_CSUM_UNKNOWN, /* not checked, or it cannot be known: truncated, fragment, UDP without */
+	CLF_CSUM_GOOD,
+	CLF_CSUM_BAD,
+	CLF_CSUM_PARTIAL, /* only the pseudo header is summed: left to a network card */
+};
+/* Verifies the innermost transport checksum over the readable bytes; sets and returns l4_csum.
+ * `frame` (may be NULL) tells what the NIC found. */
 uint8_t clf_pkt_checksum(struct clf_pkt *pkt, const struct clf_frame *frame);
 
 #endif

@@ -92,7 +92,7 @@ struct clf_pkt {
 	uint32_t seq, ack; /* TCP */
 	uint16_t window;   /* TCP, unscaled */
 	uint8_t depth;	   /* tunnels walked */
-	uint8_t l4_csum;   /* 0 not checked, 1 good, 2 bad: filled by clf_pkt_checksum() */
+	uint8_t l4_csum;   /* CLF_CSUM_*, by clf_pkt_checksum() */
 	uint32_t frag_id;  /* CLF_P_FRAGMENT */
 	uint16_t frag_off; /* bytes */
 	uint8_t frag_more;

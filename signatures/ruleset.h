@@ -42,6 +42,7 @@ struct sig_info {
 	bool shared;		 /* on shared infrastructure: may report, never drop */
 	bool oem;		 /* another vendor's product may embed this engine */
 	bool policy_artefact;	 /* a filter answered; no agent is there */
+	bool active;		 /* false: outside of its `valid` dates at compile time */
 };
 
 enum { SIG_HITS_MAX = 8, SIG_NO_MATCH = 0 };
@@ -72,8 +73,12 @@ int sig_packs_load_text(const char *name, const char *text, size_t len,
     struct sig_packs **ret_packs, struct sig_diag *diag);
 void sig_packs_free(struct sig_packs *packs);
 
+/* As of today, UTC: a signature outside of its `valid` dates is listed but never matches. */
 int
 sig_compile(const struct sig_packs *packs, struct sig_ruleset **ret_rules, struct sig_diag *diag);
+/* As of another day, as yyyymmdd: 20261122. */
+int sig_compile_at(const struct sig_packs *packs, unsigned date, struct sig_ruleset **ret_rules,
+    struct sig_diag *diag);
 void sig_ruleset_free(struct sig_ruleset *rules);
 
 int sig_scratch_new(const struct sig_ruleset *rules, struct sig_scratch **ret_scratch);

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From checked packs to an immutable rule set. */
+#include "signatures/compile.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "signatures/base/hash.h"
+
+enum { BLOCK = 1 << 16 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, cap;
+	char bytes[];
+};
+
+/* One signature on its way, sorted by its whole id. */
+struct entry {
+	char *id;
+	const struct pack *pack;
+	const struct pack_signature *sig;
+};
+
+void *
+build_add(struct build *b, struct grow *g, size_t n, size_t size)
+{
+	if (g->n + n > g->cap) {
+		size_t cap = g->cap ? g->cap * 2 : 64;
+		void *more;
+
+		while (cap < g->n + n)
+			cap *= 2;
+		more = realloc(g->v, cap * size);
+		if (!more) {
+			b->no_memory = true;
+			return NULL;
+		}
+		g->v = more;
+		g->cap = cap;
+	}
+	g->n += n;
+	return (char *)g->v + (g->n - n) * size;
+}
+
+char *
+build_keep(struct build *b, const char *s, size_t len)
+{
+	struct arena_block *a = b->rules->arena;
+	char *at;
+
+	if (!a || a->cap - a->used < len + 1) {
+		size_t cap = len + 1 > BLOCK ? len + 1 : BLOCK;
+
+		a = malloc(sizeof(*a) + cap);
+		if (!a) {
+			b->no_memory = true;
+			return NULL;
+		}
+		*a = (struct arena_block){ .next = b->rules->arena, .cap = cap };
+		b->rules->arena = a;
+	}
+	at = a->bytes + a->used;
+	memcpy(at, s, len);
+	at[len] = '\0';
+	a->used += len + 1;
+	return at;
+}
+
+/* Strings that neighbours share (a pack's name, a source) are kept once. */
+static const char *
+keep_like(struct build *b, const char *s, const char *before)
+{
+	if (!s)
+		return NULL;
+	return before && strcmp(before, s) == 0 ? before : build_keep(b, s, strlen(s));
+}
+
+static void
+fill_info(
+    struct build *b, struct sig_info *info, const struct entry *e, const struct sig_info *prev)
+{
+	const struct pack_product *product = pack_product_of(e->pack, e->sig);
+	const struct pack_vendor *v = &e->pack->vendor;
+	const struct pack_valid *valid = e->sig->valid;
+	uint32_t from = 0, until = UINT32_MAX;
+
+	info->id = build_keep(b, e->id, strlen(e->id));
+	info->pack = keep_like(b, e->pack->id, prev->pack);
+	info->vendor_id = info->pack;
+	info->pack_version = keep_like(b, e->pack->version, prev->pack_version);
+	info->vendor = keep_like(b, v->name, prev->vendor);
+	info->owner = keep_like(b, v->owner, prev->owner);
+	info->country = keep_like(b, v->country, prev->country);
+	info->owner_country = keep_like(
+	    b, v->owner_country ? v->owner_country : v->country, prev->owner_country);
+	info->product = keep_like(b, product->name, prev->product);
+	info->product_id = keep_like(b, product->id, prev->product_id);
+	info->category = keep_like(b, product->category, prev->category);
+	info->source = keep_like(b, e->sig->source, prev->source);
+	info->reviewed = keep_like(b, e->sig->reviewed, prev->reviewed);
+	info->note = keep_like(b, e->sig->note, prev->note);
+	info->function = (enum sig_function)e->sig->function;
+	info->cap = (enum sig_confidence)e->sig->confidence;
+	info->shared = e->sig->shared;
+	info->oem = e->sig->oem;
+	info->policy_artefact = e->sig->artefact;
+	if (valid && valid->from)
+		(void)sig_value_date(valid->from, &from);
+	if (valid && valid->until)
+		(void)sig_value_date(valid->until, &until);
+	info->active = b->date >= from && b->date <= until;
+}
+
+static void
+add_signature(struct build *b, uint32_t n, const struct entry *e)
+{
+	struct sig_rec *rec = &b->rules->recs[n];
+	struct sig_info *info = &b->rules->infos[n];
+
+	fill_info(b, info, e, &b->rules->infos[n - 1]);
+	rec->cap = (uint8_t)info->cap;
+	rec->portal = info->function == SIG_FN_PORTAL;
+	rec->first_except = (uint32_t)b->clauses.n;
+	rec->n_excepts = (uint16_t)e->sig->except_count;
+	if (!info->active)
+		return;
+	for (unsigned i = 0; i < e->sig->except_count; i++)
+		build_except(b, n, &e->sig->except[i]);
+	for (unsigned i = 0; i < e->sig->match_count; i++)
+		build_match(b, n, &e->sig->match[i], e->sig->except_count > 0);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->id, ((const struct entry *)b)->id);
+}
+
+static int
+add_signatures(struct build *b, const struct sig_packs *packs)
+{
+	struct entry *entries;
+	size_t n = 0, i = 0;
+
+	for (unsigned f = 0; f < packs->n; f++)
+		n += packs->files[f].pack->signatures_count;
+	entries = calloc(n + 1, sizeof(*entries));
+	b->rules->recs = calloc(n + 1, sizeof(struct sig_rec));
+	b->rules->infos = calloc(n + 1, sizeof(struct sig_info));
+	b->no_memory |= !entries || !b->rules->recs || !b->rules->infos;
+	for (unsigned f = 0; f < packs->n && !b->no_memory; f++) {
+		const struct pack *p = packs->files[f].pack;
+
+		for (unsigned s = 0; s < p->signatures_count && !b->no_memory; s++, i++) {
+			entries[i].pack = p;
+			entries[i].sig = &p->signatures[s];
+			if (asprintf(&entries[i].id, "%s/%s", p->id, p->signatures[s].id) < 0) {
+				entries[i].id = NULL;
+				b->no_memory = true;
+			}
+		}
+	}
+	if (!b->no_memory) {
+		qsort(entries, n, sizeof(*entries), by_id);
+		b->rules->n_sigs = (uint32_t)n;
+		for (i = 0; i < n && !b->no_memory; i++)
+			add_signature(b, (uint32_t)i + 1, &entries[i]);
+	}
+	for (i = 0; entries && i < n; i++)
+		free(entries[i].id);
+	free(entries);
+	return b->no_memory ? -ENOMEM : 0;
+}
+
+static int
+compile_db(struct build *b, unsigned d)
+{
+	const struct expr_want *wants = b->exprs[d].v;
+	struct expr_db *db = &b->rules->exprs[d];
+	uint32_t n = (uint32_t)b->exprs[d].n;
+	const char **texts = calloc(n + 1, sizeof(*texts));
+	unsigned *flags = calloc(n + 1, sizeof(*flags)), *ids = calloc(n + 1, sizeof(*ids));
+	hs_compile_error_t *fault = NULL;
+	int err = 0;
+
+	db->anchors = calloc(n + 1, sizeof(*db->anchors));
+	if (!texts || !flags || !ids || !db->anchors) {
+		err = -ENOMEM;
+		goto out;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		texts[i] = wants[i].text;
+		flags[i] = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH;
+		ids[i] = i;
+		db->anchors[i] = wants[i].clause;
+		db->n_anchors += wants[i].clause != NO_CLAUSE;
+	}
+	db->n = n;
+	if (hs_compile_multi(texts, flags, ids, n, HS_MODE_BLOCK, NULL, &db->db, &fault) !=
+	    HS_SUCCESS) {
+		int at = fault ? fault->expression : -1;
+
+		sig_diag_add(b->diag, SIG_ERROR, NULL, 0, 0, "%s%sexpression refused: %s",
+		    at >= 0 ? wants[at].sig : "", at >= 0 ? ": " : "",
+		    fault ? fault->message : "libhs failed");
+		hs_free_compile_error(fault);
+		err = -EINVAL;
+	}
+out:
+	free(texts);
+	free(flags);
+	free(ids);
+	return err;
+}
+
+/* Hands the gathered arrays to the rule set and builds what is looked up. */
+static int
+seal(struct build *b)
+{
+	struct sig_ruleset *r = b->rules;
+	uint64_t seed[2];
+	int err = sig_hash_seed(seed);
+
+	r->clauses = b->clauses.v;
+	r->conds = b->conds.v;
+	r->hosts = b->hosts.v;
+	r->texts = b->texts.v;
+	r->prefixes = b->prefixes.v;
+	r->expr_ids = b->expr_ids.v;
+	r->heads = b->heads.v;
+	b->clauses.v = b->conds.v = b->hosts.v = b->texts.v = NULL;
+	b->prefixes.v = b->expr_ids.v = b->heads.v = NULL;
+	r->table.seed = seed[0];
+	for (unsigned d = 0; d < EXPR_DBS && !err; d++)
+		if (b->exprs[d].n > 0)
+			err = compile_db(b, d);
+	if (!err)
+		err = table_build(&r->table, b->wants.v, b->wants.n);
+	if (err == -E2BIG)
+		sig_diag_add(b->diag, SIG_ERROR, NULL, 0, 0,
+		    "more than 65535 patterns end in one name: narrow their ends");
+	return err;
+}
+
+static int
+digest(const struct sig_packs *packs, char out[static 65])
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+	for (unsigned i = 0; ok && i < packs->n; i++)
+		ok = EVP_DigestUpdate(ctx, packs->files[i].sha256, 32);
+	ok = ok && EVP_DigestFinal_ex(ctx, sum, NULL);
+	EVP_MD_CTX_free(ctx);
+	for (unsigned i = 0; ok && i < 32; i++)
+		snprintf(out + (size_t)2 * i, 3, "%02x", sum[i]);
+	return ok ? 0 : -ENOMEM;
+}
+
+static void
+build_free(struct build *b)
+{
+	struct grow *arrays[] = { &b->wants, &b->clauses, &b->conds, &b->hosts, &b->texts,
+		&b->prefixes, &b->expr_ids, &b->heads };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		free(arrays[i]->v);
+	for (unsigned d = 0; d < EXPR_DBS; d++) {
+		struct expr_want *wants = b->exprs[d].v;
+
+		for (size_t i = 0; i < b->exprs[d].n; i++)
+			free(wants[i].text);
+		free(wants);
+	}
+}
+
+int
+sig_compile_at(const struct sig_packs *packs, unsigned date, struct sig_ruleset **ret_rules,
+    struct sig_diag *diag)
+{
+	struct sig_ruleset *rules = calloc(1, sizeof(*rules));
+	struct build b = { .rules = rules, .diag = diag, .date = date };
+	int err = rules ? 0 : -ENOMEM;
+
+	if (!err) {
+		rules->origin = strdup(packs->origin);
+		err = rules->origin ? add_signatures(&b, packs) : -ENOMEM;
+	}
+	if (!err)
+		err = seal(&b);
+	if (!err)
+		err = digest(packs, rules->digest);
+	build_free(&b);
+	if (err == -ENOMEM)
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "out of memory");
+	if (err) {
+		sig_ruleset_free(rules);
+		return err;
+	}
+	*ret_rules = rules;
+	return 0;
+}
+
+int
+sig_compile(const struct sig_packs *packs, struct sig_ruleset **ret_rules, struct sig_diag *diag)
+{
+	return sig_compile_at(packs, sig_value_today(), ret_rules, diag);
+}
+
+void
+sig_ruleset_free(struct sig_ruleset *rules)
+{
+	if (!rules)
+		return;
+	for (struct arena_block *a = rules->arena, *next; a; a = next) {
+		next = a->next;
+		free(a);
+	}
+	for (unsigned d = 0; d < EXPR_DBS; d++) {
+		hs_free_database(rules->exprs[d].db);
+		free(rules->exprs[d].anchors);
+	}
+	table_free(&rules->table);
+	free(rules->clauses);
+	free(rules->conds);
+	free(rules->hosts);
+	free(rules->texts);
+	free(rules->prefixes);
+	free(rules->expr_ids);
+	free(rules->heads);
+	free(rules->recs);
+	free(rules->infos);
+	free(rules->origin);
+	free(rules);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens DPDK devices and sets them up: queues, RSS, offloads, MTU, link events. */
+#include "dataplane/port.h"
+
+#include <errno.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+#include <string.h>
+
+enum { RX_DESC = 1024, TX_DESC = 1024, RSS_KEY_MAX = 128 };
+
+static int open_device(struct dp_ports *ports, const char *device, unsigned link,
+    struct sig_diag *diag);
+static int set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
+    struct sig_diag *diag);
+static void find_time_stamps(struct dp_ports *ports);
+static int on_event(uint16_t id, enum rte_eth_event_type event, void *arg, void *ret);
+
+int
+dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct dp_ports *ret_ports,
+    struct sig_diag *diag)
+{
+	struct dp_ports *ports = ret_ports;
+	int rc = 0;
+
+	memset(ports, 0, sizeof(*ports));
+	memset(ports->by_id, 0xff, sizeof(ports->by_id));
+	ports->pool = rte_pktmbuf_pool_create("phonehome", eal->mbufs, 256, 0,
+	    (uint16_t)eal->mbuf_room, SOCKET_ID_ANY);
+	if (!ports->pool) {
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+		    "no memory for %u packet buffers: %s; raise memory_mb or set limits.mbufs lower",
+		    eal->mbufs, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; rc == 0 && i < config->links_count; i++) {
+		const struct dp_link_config *l = &config->links[i];
+		if (l->mirror) {
+			rc = open_device(ports, l->mirror, i, diag);
+			continue;
+		}
+		rc = open_device(ports, l->pair[0], i, diag);
+		if (rc == 0)
+			rc = open_device(ports, l->pair[1], i, diag);
+		if (rc == 0) {
+			ports->port[ports->n - 2].peer = (uint16_t)(ports->n - 1);
+			ports->port[ports->n - 1].peer = (uint16_t)(ports->n - 2);
+		}
+	}
+	ports->replay = dp_config_is_replay(config);
+	for (unsigned i = 0; rc == 0 && i < ports->n; i++)
+		rc = set_up(ports, &ports->port[i], config, diag);
+	if (rc == 0)
+		find_time_stamps(ports);
+	for (unsigned i = 0; rc == 0 && i < ports->n; i++) {
+		struct dp_port *p = &ports->port[i];
+		dp_eal_forget_error();
+		rc = rte_eth_dev_start(p->id);
+		if (rc < 0)
+			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "port %s does not start: %s",
+			    p->device,
+			    dp_eal_last_error()[0] ? dp_eal_last_error() : rte_strerror(-rc));
+	}
+	for (unsigned i = 0; rc == 0 && i < ports->n; i++) {
+		struct dp_port *p = &ports->port[i];
+		p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0;
+		(void)rte_eth_allmulticast_enable(p->id);
+		(void)rte_eth_dev_callback_register(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
+	}
+	if (rc < 0)
+		dp_ports_close(ports);
+	return rc;
+}
+
+void
+dp_ports_close(struct dp_ports *ports)
+{
+	for (unsigned i = 0; i < ports->n; i++) {
+		struct dp_port *p = &ports->port[i];
+		(void)rte_eth_dev_callback_unregister(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
+		if (!atomic_load(&p->gone))
+			(void)rte_eth_dev_stop(p->id);
+		(void)rte_eth_dev_close(p->id);
+	}
+	ports->n = 0;
+	rte_mempool_free(ports->pool);
+	ports->pool = NULL;
+}
+
+static int
+open_device(struct dp_ports *ports, const char *device, unsigned link, struct sig_diag *diag)
+{
+	struct dp_port *p = &ports->port[ports->n];
+	struct rte_eth_dev_info info;
+	uint16_t id;
+	int rc = dp_replay_check(device, diag);
+
+	if (rc < 0)
+		return rc;
+	*p = (struct dp_port){ .peer = DP_NO_PORT, .link = (uint16_t)link, .device = device };
+	dp_device_name(device, p->name, sizeof(p->name));
+	dp_eal_forget_error();
+	if (rte_eth_dev_get_port_by_name(p->name, &id) != 0) {
+		rc = rte_dev_probe(device);
+		if (rc == 0)
+			rc = rte_eth_dev_get_port_by_name(p->name, &id);
+	}
+	if (rc == 0)
+		rc = rte_eth_dev_info_get(id, &info);
+	if (rc < 0) {
+		const char *why = dp_eal_last_error();
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s cannot be opened: %s", device,
+		    why[0] ? why : rte_strerror(-rc));
+		return rc;
+	}
+	if (ports->by_id[id] != DP_NO_PORT) {
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s is given twice", p->name);
+		return -EEXIST;
+	}
+	p->id = id;
+	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
+	p->replay = strcmp(p->driver, "net_pcap") == 0;
+	ports->by_id[id] = (uint16_t)ports->n++;
+	return 0;
+}
+
+/* Drivers whose device string fixes the number of receive queues: all must be read. */
+static bool
+queues_are_fixed(const char *driver)
+{
+	return strcmp(driver, "net_pcap") == 0 || strcmp(driver, "net_af_packet") == 0 ||
+	    strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_ring") == 0;
+}
+
+static uint64_t
+rss_functions(const struct dp_config *config, const struct rte_eth_dev_info *info)
+{
+	uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
+	    RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |
+	    RTE_ETH_RSS_IPV6_EX;
+
+	if (config->rss == DP_RSS_PORTS)
+		want |= RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
+	return want & info->flow_type_rss_offloads;
+}
+
+/* A key of one 16-bit word over and over makes Toeplitz give both directions the same hash. */
+static void
+symmetric_key(uint8_t *key, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+}
+
+/* What was asked for is not always what the NIC took: read it back. */
+static bool
+rss_holds(const struct dp_port *p, uint64_t functions, unsigned key_len)
+{
+	uint8_t key[RSS_KEY_MAX] = { 0 }, want[RSS_KEY_MAX];
+	struct rte_eth_rss_conf conf = { .rss_key = key, .rss_key_len = (uint8_t)key_len };
+
+	if (rte_eth_dev_rss_hash_conf_get(p->id, &conf) != 0)
+		return false;
+	symmetric_key(want, key_len);
+	return (conf.rss_hf & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER)) != 0 &&
+	    (conf.rss_hf & ~functions) == 0 && memcmp(key, want, key_len) == 0;
+}
+
+static void
+choose_queues(struct dp_port *p, const struct dp_config *config,
+    const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	uint16_t workers = (uint16_t)config->workers;
+	uint64_t functions = rss_functions(config, info);
+
+	p->n_rx = 1;
+	if (queues_are_fixed(p->driver)) {
+		p->n_rx = info->max_rx_queues;
+	} else if (workers > 1 && info->max_rx_queues >= workers && info->hash_key_size != 0 &&
+	    info->hash_key_size <= RSS_KEY_MAX && functions != 0) {
+		p->n_rx = workers;
+		p->symmetric = true; /* until it is read back */
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf->rx_adv_conf.rss_conf.rss_hf = functions;
+		conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+	}
+	if (p->n_rx == 0)
+		p->n_rx = 1;
+	p->n_tx = 1;
+	if (p->peer != DP_NO_PORT)
+		p->n_tx = RTE_MIN(workers, RTE_MAX(info->max_tx_queues, (uint16_t)1));
+	else if (info->max_tx_queues == 0)
+		p->n_tx = 0;
+}
+
+static int
+port_fault(const struct dp_port *p, const char *what, int rc, struct sig_diag *diag)
+{
+	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "port %s: %s: %s", p->device, what,
+	    dp_eal_last_error()[0] ? dp_eal_last_error() : rte_strerror(-rc));
+	return rc;
+}
+
+static int
+set_up_queues(struct dp_ports *ports, struct dp_port *p, const struct rte_eth_dev_info *info,
+    const struct rte_eth_conf *conf, struct sig_diag *diag)
+{
+	struct rte_eth_rxconf rx = info->default_rxconf;
+	struct rte_eth_txconf tx = info->default_txconf;
+	int socket = rte_eth_dev_socket_id(p->id), rc = 0;
+
+	p->rx_desc = RX_DESC;
+	p->tx_desc = TX_DESC;
+	if (rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->rx_desc, &p->tx_desc) != 0)
+		return port_fault(p, "descriptors", -EINVAL, diag);
+	rx.offloads = conf->rxmode.offloads;
+	tx.offloads = conf->txmode.offloads;
+	for (uint16_t q = 0; rc == 0 && q < p->n_rx; q++)
+		rc = rte_eth_rx_queue_setup(p->id, q, p->rx_desc, (unsigned)socket, &rx,
+		    ports->pool);
+	for (uint16_t q = 0; rc == 0 && q < p->n_tx; q++)
+		rc = rte_eth_tx_queue_setup(p->id, q, p->tx_desc, (unsigned)socket, &tx);
+	return rc < 0 ? port_fault(p, "queues cannot be set up", rc, diag) : 0;
+}
+
+static int
+set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
+    struct sig_diag *diag)
+{
+	uint8_t key[RSS_KEY_MAX];
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf = { 0 };
+	uint32_t mtu = config->links[p->link].mtu;
+	uint16_t has_mtu = 0;
+	int rc = rte_eth_dev_info_get(p->id, &info);
+
+	dp_eal_forget_error();
+	if (rc < 0)
+		return port_fault(p, "tells nothing of itself", rc, diag);
+	choose_queues(p, config, &info, &conf);
+	symmetric_key(key, sizeof(key));
+	conf.rx_adv_conf.rss_conf.rss_key = p->symmetric ? key : NULL;
+	conf.rxmode.offloads = info.rx_offload_capa &
+	    (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM |
+		(p->symmetric ? RTE_ETH_RX_OFFLOAD_RSS_HASH : 0));
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf.intr_conf.rmv = info.dev_flags && (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
+	if (mtu != 0)
+		conf.rxmode.mtu = mtu;
+	else if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0 && has_mtu != 0 &&
+	    has_mtu <= (info.max_mtu != 0 ? info.max_mtu : 1500))
+		conf.rxmode.mtu = has_mtu;
+	rc = rte_eth_dev_configure(p->id, p->n_rx, p->n_tx, &conf);
+	if (rc < 0)
+		return port_fault(p, "cannot be configured", rc, diag);
+	p->rx_offloads = conf.rxmode.offloads;
+	p->tx_offloads = conf.txmode.offloads;
+	rc = set_up_queues(ports, p, &info, &conf, diag);
+	if (rc < 0)
+		return rc;
+	if (mtu != 0 && (rc = rte_eth_dev_set_mtu(p->id, (uint16_t)mtu)) < 0 && rc != -ENOTSUP)
+		return port_fault(p, "the MTU cannot be set", rc, diag);
+	if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0)
+		p->mtu = has_mtu;
+	if (p->symmetric)
+		p->symmetric = rss_holds(p, conf.rx_adv_conf.rss_conf.rss_hf, info.hash_key_size);
+	p->rss_is_5tuple = p->symmetric && config->rss == DP_RSS_PORTS &&
+	    (p->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+	if (config->workers > 1 && !p->symmetric)
+		ports->spread = true;
+	return 0;
+}
+
+/* net_pcap and some NICs give each mbuf its time; where none does there is no such field. */
+static void
+find_time_stamps(struct dp_ports *ports)
+{
+	int flag = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, NULL);
+
+	ports->ts_offset = -1;
+	if (flag < 0 || !ports->replay)
+		return;
+	ports->ts_offset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, NULL);
+	ports->ts_flag = 1ULL << flag;
+}
+
+/* DPDK's interrupt thread. The queues stay allocated until we close; workers stop touching them. */
+static int
+on_event(uint16_t id, enum rte_eth_event_type event, void *arg, void *ret)
+{
+	struct dp_port *p = arg;
+
+	(void)id, (void)ret;
+	if (event == RTE_ETH_EVENT_INTR_RMV)
+		atomic_store(&p->gone, true);
+	return 0;
+}
+
+/* The other side must see what a cable would show; not every driver can. A port that we hold down
+ * ourselves tells nothing of its own cable, so it is not asked until we let go. */
+static void
+pass_link_on(struct dp_port *other, bool up)
+{
+	if (atomic_load(&other->gone))
+		return;
+	if (!up)
+		other->held_down = rte_eth_dev_set_link_down(other->id) == 0;
+	else if (other->held_down && rte_eth_dev_set_link_up(other->id) == 0)
+		other->held_down = false;
+}
+
+void
+dp_ports_poll_links(struct dp_ports *ports)
+{
+	for (unsigned i = 0; i < ports->n; i++) {
+		struct dp_port *p = &ports->port[i];
+		struct rte_eth_link link = { 0 };
+		if (atomic_load(&p->gone) || p->held_down ||
+		    rte_eth_link_get_nowait(p->id, &link) != 0)
+			continue;
+		bool up = link.link_status == RTE_ETH_LINK_UP;
+		if (up == atomic_load(&p->link_up))
+			continue;
+		atomic_store(&p->link_up, up);
+		atomic_fetch_add(&p->link_changes, 1);
+		if (p->peer != DP_NO_PORT)
+			pass_link_on(&ports->port[p->peer], up);
+	}
+}
+
+bool
+dp_ports_drained(const struct dp_ports *ports)
+{
+	for (unsigned i = 0; i < ports->n; i++)
+		if (atomic_load(&ports->port[i].drained) != (1u << ports->port[i].n_rx) - 1)
+			return false;
+	return true;
+}

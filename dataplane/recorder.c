@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recorder thread: rings -> fold -> store, recent records, records file. */
+#include "dataplane/recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/proto/json.h"
+#include "dataplane/recent.h"
+#include "signatures/base/text.h"
+
+enum {
+	DRAIN_BATCH = 1024,	  /* events under one hold of the lock */
+	NAP_LIVE_NS = 20000000,	  /* between looks at empty rings */
+	NAP_REPLAY_NS = 500000,
+	FLUSH_EVERY_US = 1000000,
+	FLUSH_BUDGET_MS = 150,	  /* of the store, each second: rings wait meanwhile */
+	STOP_BUDGET_MS = 3000,
+	STEP_US = 1000000,	  /* a wall clock further off than this was set by someone */
+	RULES_MAX = 1024, RULE_NAME_MAX = 64,
+};
+
+struct rule_hits {
+	char name[RULE_NAME_MAX];
+	uint64_t hits;
+};
+
+struct dp_recorder {
+	/* --- constant while running --- */
+	const struct dp_config *config;
+	struct dp_worker *workers;
+	unsigned n_workers;
+	bool live;
+	int64_t wall_offset_us;
+	pthread_t thread;
+	bool started;
+
+	/* --- the thread's own --- */
+	struct store *store;
+	struct dp_evidence *evidence;
+	struct dp_offload *offload;
+	FILE *records;
+	int64_t step_us; /* how far the wall clock was set since the start */
+
+	/* --- under the lock --- */
+	pthread_mutex_t lock;
+	struct store_fold *fold;
+	struct dp_recent *recent;
+	struct dp_recorder_stats stats; /* copies, made once a second */
+	struct rule_hits rules[RULES_MAX];
+	unsigned n_rules;
+	uint64_t records_written, records_errors;
+
+	_Atomic bool stop, gone;
+	char url[512];
+};
+
+static void *run(void *arg);
+static void on_record(void *ctx, const struct clf_event *record);
+static void preload(struct dp_recorder *r);
+
+static void
+hide_password(const char *url, char *out, size_t cap)
+{
+	const char *at = strrchr(url, '@'), *slashes = strstr(url, "://");
+
+	if (at && slashes && slashes < at)
+		snprintf(out, cap, "%.*s://%s", (int)(slashes - url), url, at + 1);
+	else
+		snprintf(out, cap, "%s", url);
+}
+
+static int
+open_store(struct dp_recorder *r, struct sig_diag *diag)
+{
+	const struct dp_config *c = r->config;
+	struct store_config sc = {
+		.url = c->store.url,
+		.sensor = c->sensor,
+		.mode = STORE_WRITE,
+		.timeout_ms = c->store.timeout_ms,
+		.max_events = c->store.max_events,
+		.spool_events = c->store.spool_events,
+		.password_file = c->store.password_file,
+	};
+
+	return store_open(&sc, &r->store, diag);
+}
+
+int
+dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsigned n_workers,
+    struct dp_ports *ports, struct dp_recorder **ret_recorder, struct sig_diag *diag)
+{
+	struct dp_recorder *r = calloc(1, sizeof(*r));
+	struct store_fold_config fc = {
+		.sensor = config->sensor,
+		.max_pending = config->limits.pending,
+		.max_rows = config->limits.rows,
+		.on_record = on_record,
+		.ctx = r,
+	};
+	int rc = -ENOMEM;
+
+	if (!r)
+		return rc;
+	pthread_mutex_init(&r->lock, NULL);
+	r->config = config;
+	r->workers = workers;
+	r->n_workers = n_workers;
+	r->live = !ports->replay;
+	r->wall_offset_us = dp_clock_wall_offset();
+	hide_password(config->store.url, r->url, sizeof(r->url));
+	r->fold = store_fold_new(&fc);
+	r->recent = dp_recent_new(config->limits.recent_records);
+	r->offload = dp_offload_new(ports, config->offload == DP_ON);
+	if (!r->fold || !r->recent || !r->offload) {
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "no memory for the recorder");
+		goto fail;
+	}
+	rc = open_store(r, diag);
+	if (rc == 0 && config->evidence.folder)
+		rc = dp_evidence_open(&config->evidence, &r->evidence, diag);
+	if (rc == 0 && config->records && !(r->records = fopen(config->records, "we"))) {
+		rc = -errno;
+		sig_diag_add(diag, SIG_ERROR, config->records, 0, 0, "%s", strerror(errno));
+	}
+	if (rc < 0)
+		goto fail;
+	preload(r);
+	*ret_recorder = r;
+	return 0;
+fail:
+	dp_recorder_close(r);
+	return rc;
+}
+
+void
+dp_recorder_close(struct dp_recorder *r)
+{
+	if (!r)
+		return;
+	if (r->records && fclose(r->records) != 0)
+		r->records_errors++;
+	dp_offload_free(r->offload);
+	dp_evidence_close(r->evidence);
+	store_close(r->store);
+	store_fold_free(r->fold);
+	dp_recent_free(r->recent);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static bool
+preload_row(void *ctx, const struct store_row *row)
+{
+	return store_fold_preload(ctx, row) == 0;
+}
+
+/* Totals go on where the last run stopped. A store that does not answer now has nothing to give. */
+static void
+preload(struct dp_recorder *r)
+{
+	struct sig_diag quiet = { 0 };
+	struct store_filter filter = { .forwarders = true };
+	struct store *reader = NULL;
+	struct store_config sc = {
+		.url = r->config->store.url,
+		.sensor = r->config->sensor,
+		.mode = STORE_READ,
+		.timeout_ms = r->config->store.timeout_ms,
+		.password_file = r->config->store.password_file,
+	};
+
+	if (store_open(&sc, &reader, &quiet) == 0) {
+		(void)store_rows(reader, &filter, preload_row, r->fold);
+		store_close(reader);
+	}
+	sig_diag_free(&quiet);
+}
+
+int
+dp_recorder_start(struct dp_recorder *r)
+{
+	int rc = pthread_create(&r->thread, NULL, run, r);
+
+	if (rc != 0)
+		return -rc;
+	pthread_setname_np(r->thread, "recorder");
+	r->started = true;
+	return 0;
+}
+
+void
+dp_recorder_stop(struct dp_recorder *r)
+{
+	if (!r || !r->started)
+		return;
+	atomic_store(&r->stop, true);
+	pthread_join(r->thread, NULL);
+	r->started = false;
+}
+
+const _Atomic bool *
+dp_recorder_gone(const struct dp_recorder *r)
+{
+	return &r->gone;
+}
+
+const char *
+dp_recorder_url(const struct dp_recorder *r)
+{
+	return r->url;
+}
+
+/* --- the thread --- */
+
+static void
+nap(long ns)
+{
+	struct timespec ts = { .tv_nsec = ns };
+
+	nanosleep(&ts, NULL);
+}
+
+static void
+count_rule(struct dp_recorder *r, const struct clf_event *e)
+{
+	char name[RULE_NAME_MAX];
+
+	if (e->rule.len == 0)
+		return;
+	sig_text_escape(name, sizeof(name), clf_event_str(e, e->rule), e->rule.len);
+	for (unsigned i = 0; i < r->n_rules; i++)
+		if (strcmp(r->rules[i].name, name) == 0) {
+			r->rules[i].hits++;
+			return;
+		}
+	if (r->n_rules == RULES_MAX)
+		return;
+	strcpy(r->rules[r->n_rules].name, name);
+	r->rules[r->n_rules++].hits = 1;
+}
+
+static void
+write_record(struct dp_recorder *r, const struct clf_event *record)
+{
+	json_t *json = proto_record_json(record, NULL);
+	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	if (line && fprintf(r->records, "%s\n", line) > 0)
+		r->records_written++;
+	else
+		r->records_errors++;
+	free(line);
+	json_decref(json);
+}
+
+/* The fold's callback, under the lock: a finished record. */
+static void
+on_record(void *ctx, const struct clf_event *record)
+{
+	struct dp_recorder *r = ctx;
+
+	count_rule(r, record);
+	dp_recent_add(r->recent, record);
+	(void)store_put_record(r->store, record);
+	if (r->records)
+		write_record(r, record);
+}
+
+/* Times that the workers took while the wall clock was set are shown as it says now. */
+static const struct clf_event *
+shift(struct dp_recorder *r, const struct clf_event *e, struct clf_event *room)
+{
+	memcpy(room, e, e->size);
+	room->at_us += (uint64_t)r->step_us;
+	room->first_us += (uint64_t)r->step_us;
+	room->last_us += (uint64_t)r->step_us;
+	return room;
+}
+
+static unsigned
+drain_ring(struct dp_recorder *r, struct dp_byte_ring *ring)
+{
+	static struct clf_event room; /* one recorder a process */
+	const struct clf_event *e;
+	unsigned n = 0;
+	size_t len;
+
+	for (; n < DRAIN_BATCH && (e = dp_byte_ring_peek(ring, &len)) != NULL; n++) {
+		dp_offload_event(r->offload, e);
+		(void)store_fold_event(r->fold, r->step_us != 0 ? shift(r, e, &room) : e);
+		dp_byte_ring_take(ring);
+	}
+	return n;
+}
+
+static unsigned
+drain(struct dp_recorder *r)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n_workers; i++) {
+		pthread_mutex_lock(&r->lock);
+		n += drain_ring(r, r->workers[i].events);
+		pthread_mutex_unlock(&r->lock);
+		if (r->evidence)
+			dp_evidence_write(r->evidence, r->workers[i].evidence);
+	}
+	return n;
+}
+
+static bool
+put_row(void *ctx, const struct store_row *row)
+{
+	return store_put_row(ctx, row) == 0;
+}
+
+static void
+copy_stats(struct dp_recorder *r)
+{
+	r->stats.fold = *store_fold_stats(r->fold);
+	store_stats(r->store, &r->stats.store);
+	if (r->evidence)
+		r->stats.evidence = *dp_evidence_stats(r->evidence);
+	r->stats.offload = *dp_offload_stats(r->offload);
+	r->stats.records_written = r->records_written;
+	r->stats.records_errors = r->records_errors;
+}
+
+static void
+each_second(struct dp_recorder *r, unsigned budget_ms)
+{
+	pthread_mutex_lock(&r->lock);
+	store_fold_rows(r->fold, true, true, put_row, r->store);
+	pthread_mutex_unlock(&r->lock);
+	(void)store_flush(r->store, budget_ms);
+	if (r->records)
+		fflush(r->records);
+	if (r->live) {
+		int64_t step = dp_clock_wall_offset() - r->wall_offset_us;
+		r->step_us = step > STEP_US || step < -STEP_US ? step : 0;
+	}
+	pthread_mutex_lock(&r->lock);
+	copy_stats(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void *
+run(void *arg)
+{
+	struct dp_recorder *r = arg;
+	uint64_t last = dp_clock_read(CLOCK_MONOTONIC);
+
+	while (!atomic_load(&r->stop)) {
+		unsigned n = drain(r);
+		uint64_t now = dp_clock_read(CLOCK_MONOTONIC);
+		if (now - last >= FLUSH_EVERY_US) {
+			each_second(r, FLUSH_BUDGET_MS);
+			last = now;
+		}
+		if (n == 0)
+			nap(r->live ? NAP_LIVE_NS : NAP_REPLAY_NS);
+	}
+	while (drain(r) != 0)
+		continue;
+	atomic_store(&r->gone, true);
+	pthread_mutex_lock(&r->lock);
+	store_fold_flush(r->fold);
+	pthread_mutex_unlock(&r->lock);
+	each_second(r, STOP_BUDGET_MS);
+	return NULL;
+}
+
+/* --- for other threads --- */
+
+void
+dp_recorder_rows(struct dp_recorder *r, store_row_fn *fn, void *ctx)
+{
+	pthread_mutex_lock(&r->lock);
+	store_fold_rows(r->fold, false, false, fn, ctx);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+dp_recorder_records(struct dp_recorder *r, uint64_t from, dp_record_fn *fn, void *ctx)
+{
+	pthread_mutex_lock(&r->lock);
+	dp_recent_each(r->recent, from, fn, ctx);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void
+dp_recorder_stats(struct dp_recorder *r, struct dp_recorder_stats *ret)
+{
+	pthread_mutex_lock(&r->lock);
+	/* The fold counts under this lock; the store is the thread's own and copied by it. */
+	r->stats.fold = *store_fold_stats(r->fold);
+	dp_recent_span(r->recent, &r->stats.recent_first, &r->stats.recent_next);
+	r->stats.recent_now = r->stats.recent_next - r->stats.recent_first;
+	*ret = r->stats;
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t
+dp_recorder_rule_hits(struct dp_recorder *r, const char *rule)
+{
+	uint64_t hits = 0;
+
+	pthread_mutex_lock(&r->lock);
+	for (unsigned i = 0; i < r->n_rules; i++)
+		if (strcmp(r->rules[i].name, rule) == 0)
+			hits = r->rules[i].hits;
+	pthread_mutex_unlock(&r->lock);
+	return hits;
+}

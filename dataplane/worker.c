@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's round: every source once, then the rings that lead here, then timers.
+ *
+ * THE HOT PATH outside the engine. Whatever is rare (stop, snapshots, new rules, bypass) is one
+ * test a round, and leads to worker_round.c.
+ */
+#include "dataplane/worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
+
+#include "dataplane/evidence.h"
+#include "dataplane/spread.h"
+#include "dataplane/tx.h"
+#include "dataplane/worker_round.h"
+
+static void
+fill_frames(const struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs,
+    unsigned n, struct clf_frame *frames)
+{
+	const int ts_offset = w->ports->ts_offset;
+
+	for (unsigned i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = mbufs[i];
+		uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+		frames[i] = (struct clf_frame){
+			.data = rte_pktmbuf_mtod(m, const uint8_t *),
+			.cookie = m,
+			.ts_us = w->now_us,
+			.len = m->data_len,
+			.wire_len = m->pkt_len,
+			.rss_hash = m->hash.rss,
+			.link = CLF_LINK_ETHERNET,
+			.flags = (uint8_t)((src && src->rss &&
+					       (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) ?
+						      CLF_FRAME_RSS :
+						      0) |
+			    (m->nb_segs > 1 ? CLF_FRAME_MORE : 0) |
+			    (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? CLF_FRAME_L4_CSUM_OK : 0) |
+			    (csum == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CLF_FRAME_L4_CSUM_BAD : 0)),
+			.port = m->port,
+		};
+	}
+	if (unlikely(ts_offset >= 0))
+		for (unsigned i = 0; i < n; i++)
+			if (mbufs[i]->ol_flags & w->ports->ts_flag)
+				frames[i].ts_us = *RTE_MBUF_DYNFIELD(mbufs[i], ts_offset,
+				    rte_mbuf_timestamp_t *);
+}
+
+/* In replay time is what the frames say: the burst's clock is its last frame's. */
+static inline uint64_t
+burst_time(struct dp_worker *w, const struct clf_frame *frames, unsigned n)
+{
+	if (unlikely(w->ports->ts_offset >= 0) && frames[n - 1].ts_us > w->now_us)
+		w->now_us = frames[n - 1].ts_us;
+	return w->now_us;
+}
+
+/* Frames that this worker inspects, all from one port (src) or from any (src NULL: out of a ring,
+ * each mbuf names its port). */
+static void
+inspect(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n)
+{
+	struct clf_frame frames[CLF_BURST_MAX];
+	struct clf_result results[CLF_BURST_MAX];
+
+	fill_frames(w, src, mbufs, n, frames);
+	dp_hold_enter(w);
+	clf_burst(w->engine, frames, n, burst_time(w, frames, n), results);
+	dp_hold_leave(w);
+	if (w->evidence)
+		dp_evidence_keep(w, frames, results, n);
+	if (src)
+		dp_tx_results(w, src->index, mbufs, results, n);
+	else
+		dp_spread_results(w, mbufs, results, n);
+}
+
+static unsigned
+poll_source(struct dp_worker *w, struct dp_source *src)
+{
+	struct rte_mbuf *mbufs[CLF_BURST_MAX];
+	unsigned n = rte_eth_rx_burst(src->port, src->queue, mbufs, CLF_BURST_MAX);
+
+	if (n == 0) {
+		if (unlikely(src->replay))
+			dp_source_empty(w, src);
+		return 0;
+	}
+	src->empty = 0;
+	w->count.port[src->index].rx += n;
+	for (unsigned i = 0; i < n; i++)
+		w->count.rx_bytes += mbufs[i]->pkt_len;
+	unsigned mine = n;
+	if (unlikely(w->ports->spread) && !w->ports->port[src->index].symmetric)
+		mine = dp_spread_out(w, src, mbufs, n);
+	if (mine != 0)
+		inspect(w, src, mbufs, mine);
+	return n;
+}
+
+static unsigned
+poll_rings(struct dp_worker *w)
+{
+	struct rte_mbuf *mbufs[CLF_BURST_MAX];
+	unsigned got = 0;
+
+	for (unsigned from = 0; from < w->n_workers; from++) {
+		if (from == w->id)
+			continue;
+		unsigned n = rte_ring_sc_dequeue_burst(w->all[from].spread[w->id],
+		    (void **)mbufs, CLF_BURST_MAX, NULL);
+		if (n != 0) {
+			w->count.ring_in += n;
+			inspect(w, NULL, mbufs, n);
+		}
+		got += n;
+		n = rte_ring_sc_dequeue_burst(w->all[from].back[w->id], (void **)mbufs,
+		    CLF_BURST_MAX, NULL);
+		if (n != 0) {
+			w->count.ring_in += n;
+			dp_spread_forward(w, mbufs, n, &w->count);
+		}
+		got += n;
+	}
+	return got;
+}
+
+int
+dp_worker_main(void *arg)
+{
+	struct dp_worker *w = arg;
+
+	dp_round_begin(w);
+	for (;;) {
+		unsigned got = 0;
+
+		if (unlikely(dp_round_asked(w)))
+			break;
+		if (likely(w->ports->ts_offset < 0))
+			w->now_us = dp_clock_now(&w->clock);
+		for (unsigned i = 0; i < w->n_sources; i++)
+			if (likely(!w->sources[i].done))
+				got += poll_source(w, &w->sources[i]);
+		if (w->ports->spread)
+			got += poll_rings(w);
+		w->count.rounds++;
+		dp_hold_enter(w);
+		clf_tick(w->engine, w->now_us);
+		dp_hold_leave(w);
+		dp_rules_quiescent(w->slot, w->id);
+		if (got == 0)
+			dp_round_idle(w);
+		else
+			w->idle = 0;
+	}
+	dp_round_end(w);
+	return 0;
+}

@@ -23,8 +23,8 @@ struct dp_byte_ring *dp_byte_ring_new(size_t bytes);
 void dp_byte_ring_free(struct dp_byte_ring *r);
 
 /* Two parts, laid one behind the other as one block (b may be NULL). False: no room. */
-bool dp_byte_ring_put(struct dp_byte_ring *r, const void *a, size_t a_len, const void *b,
-    size_t b_len);
+bool
+dp_byte_ring_put(struct dp_byte_ring *r, const void *a, size_t a_len, const void *b, size_t b_len);
 /* The oldest block, valid until dp_byte_ring_take(); NULL: empty. */
 const void *dp_byte_ring_peek(struct dp_byte_ring *r, size_t *ret_len);
 void dp_byte_ring_take(struct dp_byte_ring *r);

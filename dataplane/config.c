@@ -14,9 +14,9 @@
 #include "signatures/base/yaml.h"
 
 #define OPT (CYAML_FLAG_OPTIONAL)
-#define U32(key, type, field, min, max)                                                            \
-	CYAML_FIELD_UINT(key, OPT, type, field)
-#define STR(key, type, field) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | OPT, type, field, 1, 4096)
+#define U32(key, type, field, min, max) CYAML_FIELD_UINT(key, OPT, type, field)
+#define STR(key, type, field) \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | OPT, type, field, 1, 4096)
 
 static const cyaml_strval_t memory_words[] = { { "auto", DP_MEM_AUTO }, { "huge", DP_MEM_HUGE },
 	{ "no-huge", DP_MEM_NO_HUGE } };
@@ -28,23 +28,23 @@ static const cyaml_strval_t ndpi_words[] = { { "undecided", DP_NDPI_UNDECIDED },
 	{ "all", DP_NDPI_ALL }, { "off", DP_NDPI_OFF } };
 static const cyaml_strval_t switch_words[] = { { "default", DP_DEFAULT }, { "on", DP_ON },
 	{ "off", DP_OFF } };
-#define WORDS(key, type, field, words)                                                             \
+#define WORDS(key, type, field, words) \
 	CYAML_FIELD_ENUM(key, OPT | CYAML_FLAG_STRICT, type, field, words, CYAML_ARRAY_LEN(words))
 #define SWITCH(key, field) WORDS(key, struct dp_config, field, switch_words)
 
-static const cyaml_schema_value_t string_entry = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1,
-    4096) };
+static const cyaml_schema_value_t string_entry = { CYAML_VALUE_STRING(
+    CYAML_FLAG_POINTER, char, 1, 4096) };
 static const cyaml_schema_value_t u32_entry = { CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t) };
 
 static const cyaml_schema_field_t link_fields[] = {
-	CYAML_FIELD_SEQUENCE("pair", CYAML_FLAG_POINTER | OPT, struct dp_link_config, pair,
-	    &string_entry, 2, 2),
+	CYAML_FIELD_SEQUENCE(
+	    "pair", CYAML_FLAG_POINTER | OPT, struct dp_link_config, pair, &string_entry, 2, 2),
 	STR("mirror", struct dp_link_config, mirror),
 	U32("mtu", struct dp_link_config, mtu, 0, 0),
 	CYAML_FIELD_END,
 };
-static const cyaml_schema_value_t link_entry = { CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
-    struct dp_link_config, link_fields) };
+static const cyaml_schema_value_t link_entry = { CYAML_VALUE_MAPPING(
+    CYAML_FLAG_DEFAULT, struct dp_link_config, link_fields) };
 
 static const cyaml_schema_field_t limits_fields[] = {
 	U32("flows", struct dp_limits_config, flows, 0, 0),
@@ -112,8 +112,8 @@ static const cyaml_schema_field_t config_fields[] = {
 	SWITCH("ja3", ja3),
 	STR("packs", struct dp_config, packs),
 	STR("policy", struct dp_config, policy),
-	CYAML_FIELD_SEQUENCE("inside", CYAML_FLAG_POINTER | OPT, struct dp_config, inside,
-	    &string_entry, 0, 4096),
+	CYAML_FIELD_SEQUENCE(
+	    "inside", CYAML_FLAG_POINTER | OPT, struct dp_config, inside, &string_entry, 0, 4096),
 	CYAML_FIELD_SEQUENCE("forwarders", CYAML_FLAG_POINTER | OPT, struct dp_config, forwarders,
 	    &string_entry, 0, 4096),
 	CYAML_FIELD_MAPPING("store", OPT, struct dp_config, store, store_fields),
@@ -123,8 +123,8 @@ static const cyaml_schema_field_t config_fields[] = {
 	CYAML_FIELD_BOOL("test_hooks", OPT, struct dp_config, test_hooks),
 	CYAML_FIELD_END,
 };
-static const cyaml_schema_value_t config_schema = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
-    struct dp_config, config_fields) };
+static const cyaml_schema_value_t config_schema = { CYAML_VALUE_MAPPING(
+    CYAML_FLAG_POINTER, struct dp_config, config_fields) };
 
 /* A number's default and range; 0 in the file or no key at all gives the default. */
 static const struct number {
@@ -132,7 +132,10 @@ static const struct number {
 	size_t offset;
 	uint32_t preset, min, max;
 } numbers[] = {
-#define N(key, field, preset, min, max) { key, offsetof(struct dp_config, field), preset, min, max }
+#define N(key, field, preset, min, max)                                  \
+	{                                                                \
+		key, offsetof(struct dp_config, field), preset, min, max \
+	}
 	N("workers", workers, 1, 1, DP_WORKERS_MAX),
 	N("memory_mb", memory_mb, 0, 0, 1 << 20),
 	N("limits.flows", limits.flows, 1 << 20, 64, 100000000),
@@ -171,8 +174,8 @@ static int apply_options(struct dp_config *c, const struct dp_options *o, struct
 static int check(struct dp_config *c, const struct text *t, struct sig_diag *diag);
 
 int
-dp_config_load(const struct dp_options *options, struct dp_config **ret_config,
-    struct sig_diag *diag)
+dp_config_load(
+    const struct dp_options *options, struct dp_config **ret_config, struct sig_diag *diag)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -285,8 +288,8 @@ parse_cpus(struct dp_config *c, const char *s, struct sig_diag *diag)
 	return 0;
 bad:
 	free(cpus);
-	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "--lcores %s: a list of CPUs such as 2,3 or 2-5 is wanted",
-	    s);
+	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+	    "--lcores %s: a list of CPUs such as 2,3 or 2-5 is wanted", s);
 	return -EINVAL;
 }
 
@@ -302,7 +305,8 @@ apply_options(struct dp_config *c, const struct dp_options *o, struct sig_diag *
 	rc = rc < 0 ? rc : set_string(&c->records, o->records);
 	for (unsigned i = 0; rc == 0 && i < o->n_links; i++) {
 		if (c->links_count == DP_LINKS_MAX) {
-			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "more than %d links", DP_LINKS_MAX);
+			sig_diag_add(
+			    diag, SIG_ERROR, NULL, 0, 0, "more than %d links", DP_LINKS_MAX);
 			return -EINVAL;
 		}
 		rc = add_link(c, o->links[i]);
@@ -387,7 +391,8 @@ check_links(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 	}
 	if (c->links_count == 0)
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
-		    "no ports: give \"links\" in the config file, or --pair A,B or --mirror DEVICE");
+		    "no ports: give \"links\" in the config file, or --pair A,B or --mirror "
+		    "DEVICE");
 }
 
 static void
@@ -418,13 +423,13 @@ check_strings(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 	if (strlen(c->sensor) >= STORE_SENSOR_MAX)
 		fault(t, "sensor", diag, "longer than %d bytes", STORE_SENSOR_MAX - 1);
 	for (const char *p = c->sensor; *p; p++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
-			*p)) {
-			fault(t, "sensor", diag, "only letters, digits, '.', '_' and '-' are allowed");
+		if (!strchr(
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *p)) {
+			fault(t, "sensor", diag,
+			    "only letters, digits, '.', '_' and '-' are allowed");
 			break;
 		}
-	if (!c->control.socket &&
-	    set_string(&c->control.socket, "/run/phonehome/control.sock") < 0)
+	if (!c->control.socket && set_string(&c->control.socket, "/run/phonehome/control.sock") < 0)
 		return -ENOMEM;
 	if (strlen(c->control.socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		fault(t, "control.socket", diag, "the path is too long for a Unix socket");

@@ -48,7 +48,8 @@ struct dp_store_config {
 struct dp_control_config {
 	char *socket, *group;
 	uint32_t connections, idle_s;
-	bool read_for_all; /* any local user may read; admin stays root, the group and our own uid */
+	bool
+	    read_for_all; /* any local user may read; admin stays root, the group and our own uid */
 };
 
 struct dp_evidence_config {
@@ -103,8 +104,8 @@ const char *dp_usage(void);
  * Reads options->config (or nothing), lays the options over it, fills in the defaults, checks all.
  * 0 and the config, or -errno with at least one error in diag.
  */
-int dp_config_load(const struct dp_options *options, struct dp_config **ret_config,
-    struct sig_diag *diag);
+int dp_config_load(
+    const struct dp_options *options, struct dp_config **ret_config, struct sig_diag *diag);
 /* The same with the file's text already there: for tests and fuzzing. */
 int dp_config_load_text(const char *name, const char *text, size_t len,
     const struct dp_options *options, struct dp_config **ret_config, struct sig_diag *diag);

@@ -19,7 +19,7 @@ dp_device_is_pci(const char *device)
 		return true;
 	end = 0;
 	return sscanf(device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) == 3 &&
-	    (device[end] == '\0' || device[end] == ',');
+	       (device[end] == '\0' || device[end] == ',');
 }
 
 size_t
@@ -72,8 +72,8 @@ is_replay_device(const char *device)
 	char value[4096];
 
 	return strncmp(device, "net_pcap", 8) == 0 &&
-	    dp_device_arg(device, "rx_pcap", 0, value, sizeof(value)) &&
-	    !(dp_device_arg(device, "infinite_rx", 0, value, sizeof(value)) && atoi(value) != 0);
+	       dp_device_arg(device, "rx_pcap", 0, value, sizeof(value)) &&
+	       !(dp_device_arg(device, "infinite_rx", 0, value, sizeof(value)) && atoi(value) != 0);
 }
 
 bool

@@ -133,8 +133,8 @@ size_mbufs(const struct dp_config *config, struct dp_eal *e)
 
 	for (unsigned i = 0; i < config->links_count; i++)
 		ports += config->links[i].mirror ? 1 : 2;
-	e->mbufs = config->limits.mbufs != 0 ? config->limits.mbufs :
-					       4096 + ports * config->workers * 4096;
+	e->mbufs = config->limits.mbufs != 0 ? config->limits.mbufs
+					     : 4096 + ports * config->workers * 4096;
 	if (e->mbufs < 2048)
 		e->mbufs = 2048;
 	/* Frames up to 2 KB in one piece; above, in segments of this size. */
@@ -142,8 +142,8 @@ size_mbufs(const struct dp_config *config, struct dp_eal *e)
 }
 
 static int
-choose_memory(const struct dp_config *config, struct dp_eal *e, struct args *a,
-    struct sig_diag *diag)
+choose_memory(
+    const struct dp_config *config, struct dp_eal *e, struct args *a, struct sig_diag *diag)
 {
 	unsigned need = config->memory_mb, mb;
 
@@ -195,8 +195,8 @@ choose_cpus(const struct dp_config *config, struct dp_eal *e, struct args *a)
 		if (CPU_ISSET(i, &set))
 			allowed[n++] = i;
 	for (int i = 0; i < n && strlen(all) < sizeof(all) - 8; i++)
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%d", i ? "," : "",
-		    allowed[i]);
+		snprintf(
+		    all + strlen(all), sizeof(all) - strlen(all), "%s%d", i ? "," : "", allowed[i]);
 	at = (size_t)snprintf(map, sizeof(map), "0@(%s)", all);
 	for (unsigned w = 0; w < config->workers; w++) {
 		e->lcores[w] = w + 1;

@@ -14,10 +14,10 @@
 #include "signatures/base/diag.h"
 
 struct dp_eal {
-	bool huge;		 /* hugepages are used */
-	char prefix[48];	 /* DPDK's --file-prefix: several daemons at once */
-	char memory[48];	 /* for `status`: "hugepages", "hugepages, in memory", "no hugepages" */
-	unsigned mbufs, mbuf_room; /* in the pool, and each one's data room */
+	bool huge;	 /* hugepages are used */
+	char prefix[48]; /* DPDK's --file-prefix: several daemons at once */
+	char memory[48]; /* for `status`: "hugepages", "hugepages, in memory", "no hugepages" */
+	unsigned mbufs, mbuf_room;	 /* in the pool, and each one's data room */
 	unsigned lcores[DP_WORKERS_MAX]; /* EAL lcore ids of the workers */
 	int cpus[DP_WORKERS_MAX];	 /* where they run */
 };

@@ -118,9 +118,8 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 	for (unsigned i = 0; i < c->links_count; i++) {
 		const struct dp_link_config *l = &c->links[i];
 		if ((l->mirror && dp_replay_check(l->mirror, diag) < 0) ||
-		    (l->pair &&
-			(dp_replay_check(l->pair[0], diag) < 0 ||
-			    dp_replay_check(l->pair[1], diag) < 0)))
+		    (l->pair && (dp_replay_check(l->pair[0], diag) < 0 ||
+				    dp_replay_check(l->pair[1], diag) < 0)))
 			return -EINVAL;
 	}
 	rc = load_rules(plane, diag);
@@ -133,8 +132,8 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 	if (rc == 0)
 		rc = dp_workers_new(plane, diag);
 	if (rc == 0)
-		rc = dp_recorder_open(c, plane->workers, plane->n_workers, &plane->ports,
-		    &plane->recorder, diag);
+		rc = dp_recorder_open(
+		    c, plane->workers, plane->n_workers, &plane->ports, &plane->recorder, diag);
 	if (rc == 0 && c->pdump != DP_OFF && rte_pdump_init() < 0)
 		fprintf(stderr, "phonehomed: packet dumps are not to be had: %s\n",
 		    rte_strerror(rte_errno));

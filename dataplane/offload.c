@@ -18,7 +18,8 @@ struct offloaded {
 struct dp_offload {
 	const struct dp_ports *ports;
 	struct offloaded flow[FLOWS_MAX];
-	unsigned refusals[DP_PORTS_MAX]; /* in a row: a port that takes none is not asked for ever */
+	unsigned
+	    refusals[DP_PORTS_MAX]; /* in a row: a port that takes none is not asked for ever */
 	struct dp_offload_stats stats;
 };
 
@@ -101,7 +102,8 @@ make(struct dp_offload *o, uint16_t index, const struct clf_event *e, bool down)
 	return rte_flow_create(id, &attr, items, actions, &error);
 }
 
-/* Both directions on every inline port that takes rules: which side the client is on is not known. */
+/* Both directions on every inline port that takes rules: which side the client is on is not known.
+ */
 static void
 hand_over(struct dp_offload *o, struct offloaded *f, const struct clf_event *e)
 {

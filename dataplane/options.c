@@ -8,9 +8,23 @@
 #include "dataplane/config.h"
 #include "signatures/base/yaml.h"
 
-enum { OPT_PAIR = 256, OPT_MIRROR, OPT_NO_HUGE, OPT_WORKERS, OPT_LCORES, OPT_PACKS, OPT_POLICY,
-	OPT_STORE, OPT_SOCKET, OPT_SENSOR, OPT_DRAIN, OPT_LINGER, OPT_RECORDS, OPT_CHECK,
-	OPT_VERSION };
+enum {
+	OPT_PAIR = 256,
+	OPT_MIRROR,
+	OPT_NO_HUGE,
+	OPT_WORKERS,
+	OPT_LCORES,
+	OPT_PACKS,
+	OPT_POLICY,
+	OPT_STORE,
+	OPT_SOCKET,
+	OPT_SENSOR,
+	OPT_DRAIN,
+	OPT_LINGER,
+	OPT_RECORDS,
+	OPT_CHECK,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -74,7 +88,8 @@ dp_usage(void)
 	       "Watches the ports of a network's edge for security products that call home.\n"
 	       "\n"
 	       "  -c, --config FILE      configuration, see phonehomed.yaml(5)\n"
-	       "      --pair A,B         an inline pair of two DPDK devices (devices with arguments\n"
+	       "      --pair A,B         an inline pair of two DPDK devices (devices with "
+	       "arguments\n"
 	       "                         of their own are set apart by a blank: \"A,x=1 B,x=2\")\n"
 	       "      --mirror DEVICE    a mirror port: read, never sent to (--port is the same)\n"
 	       "      --workers N        worker threads, one CPU each (1)\n"
@@ -94,13 +109,15 @@ dp_usage(void)
 	       "\n"
 	       "Devices: a PCI address (0000:01:00.0), or net_af_xdp0,iface=eth1  "
 	       "net_af_packet0,iface=eth1\n"
-	       "  net_tap0,iface=tap0  net_memif0,...  net_pcap0,rx_pcap=FILE  net_ring0  net_null0\n"
+	       "  net_tap0,iface=tap0  net_memif0,...  net_pcap0,rx_pcap=FILE  net_ring0  "
+	       "net_null0\n"
 	       "Signals: TERM and INT stop, HUP reloads packs and policy.\n"
 	       "Exit codes: 0 done, 1 failed at run time, 2 the command line or a file is wrong.\n"
 	       "\n"
 	       "Examples:\n"
 	       "  phonehomed --mirror net_pcap0,rx_pcap=office.pcap --no-huge --exit-when-drained\n"
-	       "  phonehomed --pair 0000:01:00.0,0000:01:00.1 --policy /etc/phonehome/policy.yaml\n";
+	       "  phonehomed --pair 0000:01:00.0,0000:01:00.1 --policy "
+	       "/etc/phonehome/policy.yaml\n";
 }
 
 /* "A,B" for devices without arguments, "A,x=1 B,x=2" for those with. Cuts arg in place. */
@@ -132,8 +149,8 @@ take_number(uint32_t *at, const char *arg, const char *name, uint32_t max, struc
 	unsigned long v = strtoul(arg, &end, 10);
 
 	if (arg[0] < '0' || arg[0] > '9' || *end != '\0' || v == 0 || v > max) {
-		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "--%s %s: a number from 1 to %u is wanted",
-		    name, arg, max);
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+		    "--%s %s: a number from 1 to %u is wanted", name, arg, max);
 		return -EINVAL;
 	}
 	*at = (uint32_t)v;
@@ -152,8 +169,7 @@ take(struct dp_options *o, int opt, char *arg, struct sig_diag *diag)
 	case OPT_PAIR: return take_pair(o, arg, diag);
 	case OPT_MIRROR: o->links[o->n_links++][0] = arg; break;
 	case OPT_NO_HUGE: o->no_huge = true; break;
-	case OPT_WORKERS:
-		return take_number(&o->workers, arg, "workers", DP_WORKERS_MAX, diag);
+	case OPT_WORKERS: return take_number(&o->workers, arg, "workers", DP_WORKERS_MAX, diag);
 	case OPT_LCORES: o->lcores = arg; break;
 	case OPT_PACKS: o->packs = arg; break;
 	case OPT_POLICY: o->policy = arg; break;
@@ -179,8 +195,8 @@ unknown(char *const *argv, int at, int opt, struct sig_diag *diag)
 	size_t n = 0;
 
 	if (opt == ':') {
-		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "%s: a value is wanted; see --help",
-		    argv[at]);
+		sig_diag_add(
+		    diag, SIG_ERROR, NULL, 0, 0, "%s: a value is wanted; see --help", argv[at]);
 		return;
 	}
 	for (; long_options[n].name; n++)
@@ -191,6 +207,6 @@ unknown(char *const *argv, int at, int opt, struct sig_diag *diag)
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "%s is not an option; did you mean --%s?",
 		    argv[at], near);
 	else
-		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "%s is not an option; see --help",
-		    argv[at]);
+		sig_diag_add(
+		    diag, SIG_ERROR, NULL, 0, 0, "%s is not an option; see --help", argv[at]);
 }

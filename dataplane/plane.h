@@ -31,7 +31,7 @@ struct dp_plane {
 	uint64_t started_us; /* wall clock */
 
 	_Atomic bool ready, stop; /* stop: any thread may ask */
-	_Atomic bool bypass;	  /* what workers look at: wanted by a person, or shed by the watchdog */
+	_Atomic bool bypass; /* what workers look at: wanted by a person, or shed by the watchdog */
 	_Atomic bool bypass_wanted;
 	_Atomic bool drained; /* replay: every file read, every flow flushed, all stored */
 };

@@ -79,11 +79,11 @@ make_rings(struct dp_plane *plane, struct dp_worker *w, struct sig_diag *diag)
 		if (to == w->id)
 			continue;
 		snprintf(name, sizeof(name), "spread-%u-%u", w->id, to);
-		w->spread[to] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY,
-		    RING_F_SP_ENQ | RING_F_SC_DEQ);
+		w->spread[to] = rte_ring_create(
+		    name, RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		snprintf(name, sizeof(name), "back-%u-%u", w->id, to);
-		w->back[to] = rte_ring_create(name, RING_FRAMES, SOCKET_ID_ANY,
-		    RING_F_SP_ENQ | RING_F_SC_DEQ);
+		w->back[to] = rte_ring_create(
+		    name, RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (!w->spread[to] || !w->back[to])
 			return no_memory(diag, "the rings between workers");
 	}
@@ -130,8 +130,8 @@ parse_nets(char **texts, unsigned n, struct clf_net **ret)
 	if (n != 0 && !*ret)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++)
-		(void)dp_parse_net(texts[i], (*ret)[i].addr, &(*ret)[i].ip_version,
-		    &(*ret)[i].prefix);
+		(void)dp_parse_net(
+		    texts[i], (*ret)[i].addr, &(*ret)[i].ip_version, &(*ret)[i].prefix);
 	return 0;
 }
 
@@ -157,9 +157,9 @@ fill_engine_config(const struct dp_plane *plane, struct dp_worker *w, struct clf
 		ec->tcp_closed_s = l->tcp_closed_s;
 	if (l->inspect_s != 0)
 		ec->inspect_s = l->inspect_s;
-	ec->ndpi = c->ndpi == DP_NDPI_ALL ? CLF_NDPI_ALL :
-	    c->ndpi == DP_NDPI_OFF	      ? CLF_NDPI_OFF :
-						CLF_NDPI_UNDECIDED;
+	ec->ndpi = c->ndpi == DP_NDPI_ALL   ? CLF_NDPI_ALL
+		   : c->ndpi == DP_NDPI_OFF ? CLF_NDPI_OFF
+					    : CLF_NDPI_UNDECIDED;
 	if (c->trust_checksums != DP_DEFAULT)
 		ec->trust_checksums = c->trust_checksums == DP_ON;
 	if (c->tunnels != DP_DEFAULT)
@@ -239,8 +239,8 @@ dp_workers_launch(struct dp_plane *plane)
 	for (unsigned i = 0; i < plane->n_workers; i++)
 		plane->workers[i].recorder_gone = dp_recorder_gone(plane->recorder);
 	for (unsigned i = 0; rc == 0 && i < plane->n_workers; i++)
-		rc = rte_eal_remote_launch(dp_worker_main, &plane->workers[i],
-		    plane->eal.lcores[i]);
+		rc = rte_eal_remote_launch(
+		    dp_worker_main, &plane->workers[i], plane->eal.lcores[i]);
 	return rc;
 }
 

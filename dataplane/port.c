@@ -13,8 +13,8 @@
 
 enum { RX_DESC = 1024, TX_DESC = 1024, RSS_KEY_MAX = 128 };
 
-static int open_device(struct dp_ports *ports, const char *device, unsigned link,
-    struct sig_diag *diag);
+static int
+open_device(struct dp_ports *ports, const char *device, unsigned link, struct sig_diag *diag);
 static int set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
     struct sig_diag *diag);
 static void find_time_stamps(struct dp_ports *ports);
@@ -29,11 +29,12 @@ dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct d
 
 	memset(ports, 0, sizeof(*ports));
 	memset(ports->by_id, 0xff, sizeof(ports->by_id));
-	ports->pool = rte_pktmbuf_pool_create("phonehome", eal->mbufs, 256, 0,
-	    (uint16_t)eal->mbuf_room, SOCKET_ID_ANY);
+	ports->pool = rte_pktmbuf_pool_create(
+	    "phonehome", eal->mbufs, 256, 0, (uint16_t)eal->mbuf_room, SOCKET_ID_ANY);
 	if (!ports->pool) {
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
-		    "no memory for %u packet buffers: %s; raise memory_mb or set limits.mbufs lower",
+		    "no memory for %u packet buffers: %s; raise memory_mb or set limits.mbufs "
+		    "lower",
 		    eal->mbufs, rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
@@ -133,15 +134,15 @@ static bool
 queues_are_fixed(const char *driver)
 {
 	return strcmp(driver, "net_pcap") == 0 || strcmp(driver, "net_af_packet") == 0 ||
-	    strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_ring") == 0;
+	       strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_ring") == 0;
 }
 
 static uint64_t
 rss_functions(const struct dp_config *config, const struct rte_eth_dev_info *info)
 {
 	uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
-	    RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |
-	    RTE_ETH_RSS_IPV6_EX;
+			RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |
+			RTE_ETH_RSS_IPV6_EX;
 
 	if (config->rss == DP_RSS_PORTS)
 		want |= RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
@@ -167,7 +168,7 @@ rss_holds(const struct dp_port *p, uint64_t functions, unsigned key_len)
 		return false;
 	symmetric_key(want, key_len);
 	return (conf.rss_hf & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER)) != 0 &&
-	    (conf.rss_hf & ~functions) == 0 && memcmp(key, want, key_len) == 0;
+	       (conf.rss_hf & ~functions) == 0 && memcmp(key, want, key_len) == 0;
 }
 
 static void
@@ -181,7 +182,7 @@ choose_queues(struct dp_port *p, const struct dp_config *config,
 	if (queues_are_fixed(p->driver)) {
 		p->n_rx = info->max_rx_queues;
 	} else if (workers > 1 && info->max_rx_queues >= workers && info->hash_key_size != 0 &&
-	    info->hash_key_size <= RSS_KEY_MAX && functions != 0) {
+		   info->hash_key_size <= RSS_KEY_MAX && functions != 0) {
 		p->n_rx = workers;
 		p->symmetric = true; /* until it is read back */
 		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -192,7 +193,9 @@ choose_queues(struct dp_port *p, const struct dp_config *config,
 		p->n_rx = 1;
 	p->n_tx = 1;
 	if (p->peer != DP_NO_PORT)
-		p->n_tx = RTE_MIN(workers, RTE_MAX(info->max_tx_queues, (uint16_t)1));
+		p->n_tx = info->max_tx_queues > workers ? workers
+			  : info->max_tx_queues == 0	? 1
+							: info->max_tx_queues;
 	else if (info->max_tx_queues == 0)
 		p->n_tx = 0;
 }
@@ -220,8 +223,8 @@ set_up_queues(struct dp_ports *ports, struct dp_port *p, const struct rte_eth_de
 	rx.offloads = conf->rxmode.offloads;
 	tx.offloads = conf->txmode.offloads;
 	for (uint16_t q = 0; rc == 0 && q < p->n_rx; q++)
-		rc = rte_eth_rx_queue_setup(p->id, q, p->rx_desc, (unsigned)socket, &rx,
-		    ports->pool);
+		rc = rte_eth_rx_queue_setup(
+		    p->id, q, p->rx_desc, (unsigned)socket, &rx, ports->pool);
 	for (uint16_t q = 0; rc == 0 && q < p->n_tx; q++)
 		rc = rte_eth_tx_queue_setup(p->id, q, p->tx_desc, (unsigned)socket, &tx);
 	return rc < 0 ? port_fault(p, "queues cannot be set up", rc, diag) : 0;
@@ -245,14 +248,14 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	symmetric_key(key, sizeof(key));
 	conf.rx_adv_conf.rss_conf.rss_key = p->symmetric ? key : NULL;
 	conf.rxmode.offloads = info.rx_offload_capa &
-	    (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM |
-		(p->symmetric ? RTE_ETH_RX_OFFLOAD_RSS_HASH : 0));
+			       (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM |
+				   (p->symmetric ? RTE_ETH_RX_OFFLOAD_RSS_HASH : 0));
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	conf.intr_conf.rmv = info.dev_flags && (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
 	if (mtu != 0)
 		conf.rxmode.mtu = mtu;
 	else if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0 && has_mtu != 0 &&
-	    has_mtu <= (info.max_mtu != 0 ? info.max_mtu : 1500))
+		 has_mtu <= (info.max_mtu != 0 ? info.max_mtu : 1500))
 		conf.rxmode.mtu = has_mtu;
 	rc = rte_eth_dev_configure(p->id, p->n_rx, p->n_tx, &conf);
 	if (rc < 0)
@@ -269,7 +272,7 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	if (p->symmetric)
 		p->symmetric = rss_holds(p, conf.rx_adv_conf.rss_conf.rss_hf, info.hash_key_size);
 	p->rss_is_5tuple = p->symmetric && config->rss == DP_RSS_PORTS &&
-	    (p->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+			   (p->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 	if (config->workers > 1 && !p->symmetric)
 		ports->spread = true;
 	return 0;

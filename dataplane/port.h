@@ -36,9 +36,9 @@ struct dp_port {
 	char name[64], driver[32];
 
 	/* changed while running */
-	_Atomic bool gone;     /* unplugged: nobody touches its queues */
-	_Atomic bool link_up;  /* as last told; main thread writes */
-	bool held_down;	       /* by us, to show the other port's state; main thread */
+	_Atomic bool gone;    /* unplugged: nobody touches its queues */
+	_Atomic bool link_up; /* as last told; main thread writes */
+	bool held_down;	      /* by us, to show the other port's state; main thread */
 	_Atomic uint32_t link_changes;
 	_Atomic uint32_t drained; /* bit q: rx queue q has reached the end of its file */
 };
@@ -54,7 +54,8 @@ struct dp_ports {
 	bool replay; /* every port reads files once: time is the frames' own */
 };
 
-/* Opens, sets up and starts all. 0, or -errno and one message in diag; then nothing is left open. */
+/* Opens, sets up and starts all. 0, or -errno and one message in diag; then nothing is left open.
+ */
 int dp_ports_open(const struct dp_config *config, const struct dp_eal *eal,
     struct dp_ports *ret_ports, struct sig_diag *diag);
 /* Stops traffic; the workers have ended. */

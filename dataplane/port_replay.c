@@ -27,8 +27,8 @@ dp_replay_check(const char *device, struct sig_diag *diag)
 		if (link != DLT_EN10MB) {
 			sig_diag_add(diag, SIG_ERROR, path, 0, 0,
 			    "link type %s: a port replays Ethernet only; phonehome scan reads it",
-			    pcap_datalink_val_to_name(link) ? pcap_datalink_val_to_name(link) :
-							      "unknown");
+			    pcap_datalink_val_to_name(link) ? pcap_datalink_val_to_name(link)
+							    : "unknown");
 			return -EINVAL;
 		}
 	}

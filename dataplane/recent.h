@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The latest flow records, numbered for ever from 1, oldest out. One thread at a time (the recorder's
- * lock). Numbers are what a cursor of `flows` holds.
+ * The latest flow records, numbered for ever from 1, oldest out. One thread at a time (the
+ * recorder's lock). Numbers are what a cursor of `flows` holds.
  */
 #ifndef DATAPLANE_RECENT_H
 #define DATAPLANE_RECENT_H

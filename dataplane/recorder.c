@@ -13,14 +13,15 @@
 #include "signatures/base/text.h"
 
 enum {
-	DRAIN_BATCH = 1024,	  /* events under one hold of the lock */
-	NAP_LIVE_NS = 20000000,	  /* between looks at empty rings */
+	DRAIN_BATCH = 1024,	/* events under one hold of the lock */
+	NAP_LIVE_NS = 20000000, /* between looks at empty rings */
 	NAP_REPLAY_NS = 500000,
 	FLUSH_EVERY_US = 1000000,
-	FLUSH_BUDGET_MS = 150,	  /* of the store, each second: rings wait meanwhile */
+	FLUSH_BUDGET_MS = 150, /* of the store, each second: rings wait meanwhile */
 	STOP_BUDGET_MS = 3000,
-	STEP_US = 1000000,	  /* a wall clock further off than this was set by someone */
-	RULES_MAX = 1024, RULE_NAME_MAX = 64,
+	STEP_US = 1000000, /* a wall clock further off than this was set by someone */
+	RULES_MAX = 1024,
+	RULE_NAME_MAX = 64,
 };
 
 struct rule_hits {

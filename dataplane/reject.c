@@ -7,8 +7,18 @@
 
 #include "classifier/parse.h"
 
-enum { ETH_LEN = 14, TCP_LEN = 20, ICMP_LEN = 8, HOP_LIMIT = 64, RST = 4, ACK = 16, SYN = 2, FIN = 1,
-	ICMP4_QUOTE = 548, ICMP6_QUOTE = 1232 };
+enum {
+	ETH_LEN = 14,
+	TCP_LEN = 20,
+	ICMP_LEN = 8,
+	HOP_LIMIT = 64,
+	RST = 4,
+	ACK = 16,
+	SYN = 2,
+	FIN = 1,
+	ICMP4_QUOTE = 548,
+	ICMP6_QUOTE = 1232
+};
 
 static void
 put16(uint8_t *p, unsigned v)
@@ -46,8 +56,8 @@ answerable(const struct clf_frame *frame, struct clf_pkt *p)
 {
 	clf_parse_frame(frame, 0, p);
 	return p->parse == CLF_P_OK && p->depth == 0 && p->tunnel == CLF_TUN_NONE &&
-	    frame->link == CLF_LINK_ETHERNET && p->l2_len >= ETH_LEN && p->l2_len <= ETH_LEN + 12 &&
-	    p->data == frame->data && p->l3_off == p->l2_len;
+	       frame->link == CLF_LINK_ETHERNET && p->l2_len >= ETH_LEN &&
+	       p->l2_len <= ETH_LEN + 12 && p->data == frame->data && p->l3_off == p->l2_len;
 }
 
 /* Layer 2 and IP of an answer with `len` bytes behind the IP header. back: towards the sender. */
@@ -99,7 +109,7 @@ rst(const struct clf_pkt *p, uint8_t *out, bool back)
 {
 	uint8_t *tcp = head(p, out, back, IPPROTO_TCP, TCP_LEN);
 	uint32_t taken = p->payload_wire + (p->tcp_flags & SYN ? 1 : 0) +
-	    (p->tcp_flags & FIN ? 1 : 0);
+			 (p->tcp_flags & FIN ? 1 : 0);
 
 	memset(tcp, 0, TCP_LEN);
 	put16(tcp, back ? p->dst_port : p->src_port);
@@ -147,8 +157,7 @@ multicast(const struct clf_pkt *p)
 {
 	const uint8_t *dst = clf_pkt_dst(p);
 
-	return (p->data[0] & 1) != 0 ||
-	    (p->ip_version == 6 ? dst[0] == 0xff : dst[0] >= 224);
+	return (p->data[0] & 1) != 0 || (p->ip_version == 6 ? dst[0] == 0xff : dst[0] >= 224);
 }
 
 unsigned
@@ -173,7 +182,7 @@ dp_reject_unreachable(const struct clf_frame *frame, uint8_t out[static DP_REJEC
 	icmp[0] = v6 ? 1 : 3;
 	icmp[1] = v6 ? 4 : 3;
 	memcpy(icmp + ICMP_LEN, p.data + p.l3_off, quote);
-	put16(icmp + 2, v6 ? l4_sum(&p, icmp, ICMP_LEN + quote, protocol) :
-			     fold(sum16(icmp, ICMP_LEN + quote, 0)));
+	put16(icmp + 2, v6 ? l4_sum(&p, icmp, ICMP_LEN + quote, protocol)
+			   : fold(sum16(icmp, ICMP_LEN + quote, 0)));
 	return (unsigned)(icmp + ICMP_LEN + quote - out);
 }

@@ -38,8 +38,8 @@ dp_rules_slot_fini(struct dp_rules_slot *slot)
 }
 
 int
-dp_rules_load(const char *packs, const char *policy_path, struct dp_rules **ret_rules,
-    struct sig_diag *diag)
+dp_rules_load(
+    const char *packs, const char *policy_path, struct dp_rules **ret_rules, struct sig_diag *diag)
 {
 	struct dp_rules *r = calloc(1, sizeof(*r));
 	struct sig_packs *loaded = NULL;

@@ -43,8 +43,8 @@ int dp_rules_slot_init(struct dp_rules_slot *slot, unsigned workers);
 void dp_rules_slot_fini(struct dp_rules_slot *slot); /* workers have ended: frees everything */
 
 /* Loads and compiles aside. policy_path NULL: the built-in one. 0, or -errno and diag. */
-int dp_rules_load(const char *packs, const char *policy_path, struct dp_rules **ret_rules,
-    struct sig_diag *diag);
+int dp_rules_load(
+    const char *packs, const char *policy_path, struct dp_rules **ret_rules, struct sig_diag *diag);
 void dp_rules_free(struct dp_rules *rules);
 /* Takes the pair over. -EBUSY: too many old ones are still in use; then it stays the caller's. */
 int dp_rules_publish(struct dp_rules_slot *slot, struct dp_rules *rules);

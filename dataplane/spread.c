@@ -18,9 +18,9 @@ skip_tags(struct sig_bytes *b)
 	sig_bytes_skip(b, 2 * RTE_ETHER_ADDR_LEN);
 	uint16_t type = sig_bytes_u16(b);
 
-	for (unsigned i = 0; i < VLANS_MAX &&
-	     (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ ||
-		 type == RTE_ETHER_TYPE_QINQ1);
+	for (unsigned i = 0;
+	     i < VLANS_MAX && (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ ||
+				  type == RTE_ETHER_TYPE_QINQ1);
 	     i++) {
 		sig_bytes_skip(b, 2);
 		type = sig_bytes_u16(b);
@@ -66,8 +66,8 @@ dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf 
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = mbufs[i];
-		unsigned to = dp_spread_worker(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len,
-		    w->n_workers);
+		unsigned to = dp_spread_worker(
+		    rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, w->n_workers);
 		m->port = src->port;
 		if (to == w->id)
 			mbufs[mine++] = m;
@@ -107,8 +107,8 @@ pick(struct rte_mbuf **mbufs, struct clf_result *results, unsigned *n, struct rt
 }
 
 void
-dp_spread_results(struct dp_worker *w, struct rte_mbuf **mbufs, const struct clf_result *results,
-    unsigned n)
+dp_spread_results(
+    struct dp_worker *w, struct rte_mbuf **mbufs, const struct clf_result *results, unsigned n)
 {
 	struct clf_result rest[CLF_BURST_MAX], part_results[CLF_BURST_MAX];
 	struct rte_mbuf *part[CLF_BURST_MAX];
@@ -122,8 +122,8 @@ dp_spread_results(struct dp_worker *w, struct rte_mbuf **mbufs, const struct clf
 }
 
 void
-dp_spread_forward(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n,
-    struct dp_counters *count)
+dp_spread_forward(
+    struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n, struct dp_counters *count)
 {
 	struct rte_mbuf *part[CLF_BURST_MAX];
 

@@ -13,13 +13,13 @@
 unsigned dp_spread_worker(const uint8_t *frame, uint32_t len, unsigned n);
 
 /* Passes on what others own; what stays is packed to the front in order. Returns how many stay. */
-unsigned dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs,
-    unsigned n);
+unsigned dp_spread_out(
+    struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n);
 /* Ends a burst out of a ring: frames of several ports, each mbuf names its own. */
-void dp_spread_results(struct dp_worker *w, struct rte_mbuf **mbufs,
-    const struct clf_result *results, unsigned n);
+void dp_spread_results(
+    struct dp_worker *w, struct rte_mbuf **mbufs, const struct clf_result *results, unsigned n);
 /* Sends without a look frames that name their ports. */
-void dp_spread_forward(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n,
-    struct dp_counters *count);
+void dp_spread_forward(
+    struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n, struct dp_counters *count);
 
 #endif

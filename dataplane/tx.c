@@ -73,8 +73,8 @@ dp_tx_forward(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs, unsi
 	for (unsigned try = 0; unlikely(sent < n) && try < TX_PATIENCE; try++) {
 		rte_pause();
 		count->tx_waits++;
-		sent += rte_eth_tx_burst(out->id, (uint16_t)w->id, mbufs + sent,
-		    (uint16_t)(n - sent));
+		sent += rte_eth_tx_burst(
+		    out->id, (uint16_t)w->id, mbufs + sent, (uint16_t)(n - sent));
 	}
 	count->port[in->peer].tx += sent;
 	if (unlikely(sent < n))
@@ -96,7 +96,8 @@ dp_tx_results(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
 	drop_unsent(w, index, mbufs, results, n);
 }
 
-/* Sends a frame of our own making out of a port's side: `index` is the port it seems to come from. */
+/* Sends a frame of our own making out of a port's side: `index` is the port it seems to come from.
+ */
 static void
 inject(struct dp_worker *w, uint16_t index, const uint8_t *frame, unsigned len)
 {
@@ -142,8 +143,8 @@ icmp_allowed(struct dp_worker *w)
 	return true;
 }
 
-/* Like a cable that is cut at both ends: every frame of a reset connection is answered to its sender,
- * and the first one also ends the receiver's half. */
+/* Like a cable that is cut at both ends: every frame of a reset connection is answered to its
+ * sender, and the first one also ends the receiver's half. */
 static void
 reject(struct dp_worker *w, uint16_t index, const struct rte_mbuf *m, const struct clf_result *r)
 {

@@ -35,21 +35,23 @@ fill_frames(const struct dp_worker *w, const struct dp_source *src, struct rte_m
 			.wire_len = m->pkt_len,
 			.rss_hash = m->hash.rss,
 			.link = CLF_LINK_ETHERNET,
-			.flags = (uint8_t)((src && src->rss &&
-					       (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) ?
-						      CLF_FRAME_RSS :
-						      0) |
-			    (m->nb_segs > 1 ? CLF_FRAME_MORE : 0) |
-			    (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? CLF_FRAME_L4_CSUM_OK : 0) |
-			    (csum == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CLF_FRAME_L4_CSUM_BAD : 0)),
+			.flags =
+			    (uint8_t)((src && src->rss && (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH)
+					      ? CLF_FRAME_RSS
+					      : 0) |
+				      (m->nb_segs > 1 ? CLF_FRAME_MORE : 0) |
+				      (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? CLF_FRAME_L4_CSUM_OK
+									   : 0) |
+				      (csum == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CLF_FRAME_L4_CSUM_BAD
+									  : 0)),
 			.port = m->port,
 		};
 	}
 	if (unlikely(ts_offset >= 0))
 		for (unsigned i = 0; i < n; i++)
 			if (mbufs[i]->ol_flags & w->ports->ts_flag)
-				frames[i].ts_us = *RTE_MBUF_DYNFIELD(mbufs[i], ts_offset,
-				    rte_mbuf_timestamp_t *);
+				frames[i].ts_us = *RTE_MBUF_DYNFIELD(
+				    mbufs[i], ts_offset, rte_mbuf_timestamp_t *);
 }
 
 /* In replay time is what the frames say: the burst's clock is its last frame's. */
@@ -113,15 +115,15 @@ poll_rings(struct dp_worker *w)
 	for (unsigned from = 0; from < w->n_workers; from++) {
 		if (from == w->id)
 			continue;
-		unsigned n = rte_ring_sc_dequeue_burst(w->all[from].spread[w->id],
-		    (void **)mbufs, CLF_BURST_MAX, NULL);
+		unsigned n = rte_ring_sc_dequeue_burst(
+		    w->all[from].spread[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
 		if (n != 0) {
 			w->count.ring_in += n;
 			inspect(w, NULL, mbufs, n);
 		}
 		got += n;
-		n = rte_ring_sc_dequeue_burst(w->all[from].back[w->id], (void **)mbufs,
-		    CLF_BURST_MAX, NULL);
+		n = rte_ring_sc_dequeue_burst(
+		    w->all[from].back[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
 		if (n != 0) {
 			w->count.ring_in += n;
 			dp_spread_forward(w, mbufs, n, &w->count);

@@ -59,17 +59,17 @@ uint64_t dp_dropped(const struct dp_port_count *c);
 
 /* Who may touch a worker's queues (watchdog.h). One compare-and-swap a burst, none a packet. */
 enum dp_hold {
-	DP_HOLD_WORKER,	  /* the worker is at its queues */
-	DP_HOLD_ENGINE,	  /* the worker is in the engine: the watchdog may take its queues */
-	DP_HOLD_STANDBY,  /* the watchdog's stand-in has them */
-	DP_HOLD_WANTED,	  /* ... and the worker has come back and waits for them */
+	DP_HOLD_WORKER,	 /* the worker is at its queues */
+	DP_HOLD_ENGINE,	 /* the worker is in the engine: the watchdog may take its queues */
+	DP_HOLD_STANDBY, /* the watchdog's stand-in has them */
+	DP_HOLD_WANTED,	 /* ... and the worker has come back and waits for them */
 };
 
 /* What other threads ask a worker for, as bits of `asked`. */
 enum dp_ask { DP_ASK_STOP = 1, DP_ASK_SNAPSHOT = 2, DP_ASK_STALL = 4 };
 
 struct dp_source {
-	uint16_t port;	/* DPDK's id */
+	uint16_t port; /* DPDK's id */
 	uint16_t queue;
 	uint16_t index; /* in dp_ports */
 	bool replay, done, rss;
@@ -82,15 +82,15 @@ struct dp_worker {
 	struct dp_ports *ports;
 	struct dp_rules_slot *slot;
 	struct clf_engine *engine;
-	struct dp_byte_ring *events;   /* to the recorder */
-	struct dp_byte_ring *evidence; /* to the recorder; NULL: no evidence is wanted */
+	struct dp_byte_ring *events;		 /* to the recorder */
+	struct dp_byte_ring *evidence;		 /* to the recorder; NULL: no evidence is wanted */
 	struct rte_ring *spread[DP_WORKERS_MAX]; /* [to]: frames for that worker to inspect */
 	struct rte_ring *back[DP_WORKERS_MAX];	 /* [to]: frames for that worker to send */
-	struct dp_worker *all; /* every worker, for the rings that lead here */
+	struct dp_worker *all;			 /* every worker, for the rings that lead here */
 	struct dp_source sources[DP_PORTS_MAX * DP_WORKERS_MAX];
 	unsigned n_sources;
-	bool sleepy;	/* sleeps when idle, against latency */
-	bool lossless;	/* replay: waits for the recorder rather than lose an event */
+	bool sleepy;   /* sleeps when idle, against latency */
+	bool lossless; /* replay: waits for the recorder rather than lose an event */
 	uint16_t evidence_packets, evidence_snaplen;
 	const _Atomic bool *bypass; /* wanted by control or the watchdog */
 	const _Atomic bool *recorder_gone;
@@ -107,11 +107,11 @@ struct dp_worker {
 
 	/* --- shared: who writes is said --- */
 	_Alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t hold; /* enum dp_hold: worker and watchdog */
-	_Atomic uint64_t beat;	/* rounds begun; worker */
-	_Atomic uint32_t asked; /* enum dp_ask: others set, the worker clears */
-	_Atomic uint32_t stall_ms; /* test hook */
-	_Atomic bool ended;	/* the worker has flushed and left */
-	_Atomic uint64_t snapshots; /* taken so far; worker */
+	_Atomic uint64_t beat;				     /* rounds begun; worker */
+	_Atomic uint32_t asked;	     /* enum dp_ask: others set, the worker clears */
+	_Atomic uint32_t stall_ms;   /* test hook */
+	_Atomic bool ended;	     /* the worker has flushed and left */
+	_Atomic uint64_t snapshots;  /* taken so far; worker */
 	struct dp_counters snapshot; /* the worker writes it before it counts `snapshots` up */
 
 	/* the stand-in's, while it holds the queues */

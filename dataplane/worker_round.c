@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 enum {
-	EMPTY_IS_END = 8,	 /* polls in a row of a file that gave nothing */
-	SPIN_ROUNDS = 2000,	 /* idle rounds before a sleepy worker sleeps */
-	NAP_NS = 50000,		 /* two hundredths of a receive ring's worth at 1 Gbit/s */
-	LOSSLESS_WAIT_US = 200,	 /* between two tries to hand an event over in replay */
+	EMPTY_IS_END = 8,	/* polls in a row of a file that gave nothing */
+	SPIN_ROUNDS = 2000,	/* idle rounds before a sleepy worker sleeps */
+	NAP_NS = 50000,		/* two hundredths of a receive ring's worth at 1 Gbit/s */
+	LOSSLESS_WAIT_US = 200, /* between two tries to hand an event over in replay */
 	SNAPSHOT_WAIT_US = 20000,
 };
 
@@ -113,7 +113,8 @@ dp_round_asked(struct dp_worker *w)
 
 	atomic_store_explicit(&w->beat, w->count.rounds + 1, memory_order_relaxed);
 	if (unlikely(rules != w->rules)) {
-		/* No memory for the new scratch: the engine goes on with the old set, and so do we. */
+		/* No memory for the new scratch: the engine goes on with the old set, and so do we.
+		 */
 		if (clf_engine_set_rules(w->engine, rules->rules, rules->policy) == 0)
 			w->rules = rules;
 	}

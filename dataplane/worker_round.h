@@ -31,8 +31,8 @@ dp_hold_leave(struct dp_worker *w)
 {
 	uint32_t expect = DP_HOLD_ENGINE;
 
-	if (unlikely(!atomic_compare_exchange_strong_explicit(&w->hold, &expect, DP_HOLD_WORKER,
-		memory_order_acquire, memory_order_acquire)))
+	if (unlikely(!atomic_compare_exchange_strong_explicit(
+		&w->hold, &expect, DP_HOLD_WORKER, memory_order_acquire, memory_order_acquire)))
 		dp_hold_wait(w);
 }
 

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: newline-delimited JSON-RPC 2.0 on a thread of its own.
+ *
+ * Nobody outside can make it wait: every connection is non-blocking, has limits on bytes and time,
+ * and the longest idle one goes when there are too many. The protocol's lines and messages are
+ * ctl/proto/rpc.h's; the methods are in control_methods.c and status.c.
+ */
+#include "dataplane/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	EVENTS = 32,
+	TICK_MS = 500,
+	HALF_REQUEST_US = 5000000, /* from a request's first byte to its newline */
+	UNREAD_US = 10000000,	   /* a reply that nobody takes */
+	LINES_PER_TURN = 16,	   /* then the others have theirs */
+};
+
+struct client {
+	int fd; /* -1: free */
+	bool admin, close_after, reading;
+	bool waiting; /* for a reload's end */
+	struct proto_lines in;
+	char *out;
+	size_t out_len, out_at;
+	uint64_t active_us, half_since_us;
+	json_t *reload_id;
+};
+
+struct dp_control {
+	struct dp_plane *plane;
+	pthread_t thread;
+	bool started;
+	_Atomic bool stop;
+	int listener, epoll, wake;
+	struct client *clients;
+	unsigned n_clients;
+	struct stat bound; /* our socket's inode: nobody else's is unlinked */
+
+	pthread_mutex_t lock; /* a reload's outcome on its way from the helper thread */
+	struct client *reloading;
+	struct dp_answer reload_answer;
+	bool reload_ended;
+};
+
+static void *run(void *arg);
+
+/* --- opening --- */
+
+/* A socket that nobody listens on is left over from a crash: it is replaced. */
+static int
+remove_stale(const struct sockaddr_un *addr, struct sig_diag *diag)
+{
+	struct stat st;
+
+	if (lstat(addr->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		sig_diag_add(diag, SIG_ERROR, addr->sun_path, 0, 0,
+		    "is there and is no socket: remove it or give another --socket");
+		return -EEXIST;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	int err = errno;
+	close(fd);
+	if (rc == 0) {
+		sig_diag_add(diag, SIG_ERROR, addr->sun_path, 0, 0,
+		    "another phonehomed listens there: stop it (phonehome stop) or give another "
+		    "--socket");
+		return -EADDRINUSE;
+	}
+	if (err != ECONNREFUSED || unlink(addr->sun_path) < 0) {
+		sig_diag_add(
+		    diag, SIG_ERROR, addr->sun_path, 0, 0, "is in the way: %s", strerror(err));
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+static void
+make_parent(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	snprintf(folder, sizeof(folder), "%s", path);
+	char *slash = strrchr(folder, '/');
+
+	if (slash && slash != folder) {
+		*slash = '\0';
+		(void)mkdir(folder, 0755); /* what is wrong with it, bind() will say */
+	}
+}
+
+static int
+set_owner(const struct dp_config *config, struct sig_diag *diag)
+{
+	const char *path = config->control.socket;
+	const struct group *gr = NULL;
+
+	if (config->control.group) {
+		gr = getgrnam(config->control.group);
+		if (!gr) {
+			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "control.group: no group \"%s\"",
+			    config->control.group);
+			return -EINVAL;
+		}
+		if (chown(path, (uid_t)-1, gr->gr_gid) < 0) {
+			sig_diag_add(diag, SIG_ERROR, path, 0, 0, "cannot be given to group %s: %s",
+			    config->control.group, strerror(errno));
+			return -EPERM;
+		}
+	}
+	if (chmod(path, config->control.read_for_all ? 0666 : 0660) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+bind_socket(struct dp_control *c, struct sig_diag *diag)
+{
+	const struct dp_config *config = c->plane->config;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int rc;
+
+	strcpy(addr.sun_path, config->control.socket);
+	make_parent(addr.sun_path);
+	rc = remove_stale(&addr, diag);
+	if (rc < 0)
+		return rc;
+	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mode_t before = umask(0177);
+	rc = c->listener < 0 || bind(c->listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+		     listen(c->listener, 256) < 0
+		 ? -errno
+		 : 0;
+	umask(before);
+	if (rc < 0) {
+		sig_diag_add(diag, SIG_ERROR, addr.sun_path, 0, 0,
+		    "the control socket cannot be made: %s", strerror(-rc));
+		return rc;
+	}
+	(void)lstat(addr.sun_path, &c->bound);
+	return set_owner(config, diag);
+}
+
+static int
+watch(struct dp_control *c, int fd, uint32_t events, void *what, int op)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = what };
+
+	return epoll_ctl(c->epoll, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+int
+dp_control_open(struct dp_plane *plane, struct sig_diag *diag)
+{
+	struct dp_control *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->plane = plane;
+	c->listener = c->epoll = c->wake = -1;
+	pthread_mutex_init(&c->lock, NULL);
+	plane->control = c;
+	c->n_clients = plane->config->control.connections;
+	c->clients = calloc(c->n_clients, sizeof(*c->clients));
+	if (!c->clients)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->n_clients; i++)
+		c->clients[i].fd = -1;
+	int rc = bind_socket(c, diag);
+	if (rc < 0)
+		return rc;
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->epoll < 0 || c->wake < 0)
+		return -errno;
+	rc = watch(c, c->listener, EPOLLIN, &c->listener, EPOLL_CTL_ADD);
+	return rc < 0 ? rc : watch(c, c->wake, EPOLLIN, &c->wake, EPOLL_CTL_ADD);
+}
+
+int
+dp_control_start(struct dp_plane *plane)
+{
+	struct dp_control *c = plane->control;
+	int rc = pthread_create(&c->thread, NULL, run, c);
+
+	if (rc != 0)
+		return -rc;
+	pthread_setname_np(c->thread, "control");
+	c->started = true;
+	return 0;
+}
+
+/* --- one connection --- */
+
+static void
+drop_client(struct dp_control *c, struct client *cl)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->reloading == cl)
+		c->reloading = NULL; /* the reload goes on; nobody hears of it */
+	pthread_mutex_unlock(&c->lock);
+	close(cl->fd);
+	proto_lines_free(&cl->in);
+	free(cl->out);
+	json_decref(cl->reload_id);
+	*cl = (struct client){ .fd = -1 };
+}
+
+/* Sends what is waiting. False: the connection is gone. */
+static bool
+send_out(struct dp_control *c, struct client *cl)
+{
+	while (cl->out_at < cl->out_len) {
+		ssize_t n = send(cl->fd, cl->out + cl->out_at, cl->out_len - cl->out_at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			drop_client(c, cl);
+			return false;
+		}
+		cl->out_at += (size_t)n;
+		cl->active_us = dp_clock_read(CLOCK_MONOTONIC);
+	}
+	bool waits = cl->out_at < cl->out_len;
+	if (!waits) {
+		free(cl->out);
+		cl->out = NULL;
+		cl->out_at = cl->out_len = 0;
+		if (cl->close_after) {
+			drop_client(c, cl);
+			return false;
+		}
+	}
+	/* While a reply waits, no further request is read. */
+	(void)watch(c, cl->fd, waits ? EPOLLOUT : cl->waiting ? 0 : EPOLLIN, cl, EPOLL_CTL_MOD);
+	return true;
+}
+
+static void
+give_line(struct client *cl, char *line)
+{
+	if (!line) {
+		cl->close_after = true;
+		return;
+	}
+	free(cl->out);
+	cl->out = line;
+	cl->out_len = strlen(line);
+	cl->out_at = 0;
+}
+
+static void
+give_answer(struct client *cl, const json_t *id, struct dp_answer *a)
+{
+	if (a->result)
+		give_line(cl, proto_reply_result(id, a->result));
+	else
+		give_line(cl, proto_reply_error(id, a->code, a->message, a->data));
+	memset(a, 0, sizeof(*a));
+}
+
+/* The helper thread: the outcome is handed to the control thread. */
+static void
+reload_done(void *ctx, int rc, const struct sig_diag *diag)
+{
+	struct dp_control *c = ctx;
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&c->lock);
+	dp_answer_reload(c->plane, rc, diag, &c->reload_answer);
+	c->reload_ended = true;
+	pthread_mutex_unlock(&c->lock);
+	if (write(c->wake, &one, sizeof(one)) < 0)
+		return; /* the tick finds it */
+}
+
+static void
+begin_reload(struct dp_control *c, struct client *cl, const json_t *id, struct dp_answer *a)
+{
+	pthread_mutex_lock(&c->lock);
+	bool mine = !c->reloading && !c->reload_ended;
+	if (mine)
+		c->reloading = cl;
+	pthread_mutex_unlock(&c->lock);
+	if (mine && dp_reload_begin(c->plane, reload_done, c)) {
+		cl->waiting = true;
+		cl->reload_id = json_deep_copy(id);
+		return;
+	}
+	if (mine) {
+		pthread_mutex_lock(&c->lock);
+		c->reloading = NULL;
+		pthread_mutex_unlock(&c->lock);
+	}
+	dp_answer_error(a, PROTO_E_BUSY, "a reload is under way");
+}
+
+static void
+finish_reload(struct dp_control *c)
+{
+	struct dp_answer answer = { 0 };
+
+	pthread_mutex_lock(&c->lock);
+	struct client *cl = c->reload_ended ? c->reloading : NULL;
+	if (c->reload_ended) {
+		answer = c->reload_answer;
+		memset(&c->reload_answer, 0, sizeof(c->reload_answer));
+		c->reloading = NULL;
+		c->reload_ended = false;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!cl) {
+		json_decref(answer.result);
+		json_decref(answer.data);
+		return;
+	}
+	cl->waiting = false;
+	json_t *id = cl->reload_id;
+	cl->reload_id = NULL;
+	give_answer(cl, id, &answer);
+	json_decref(id);
+	(void)send_out(c, cl);
+}
+
+static const struct {
+	const char *name;
+	void (*method)(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+} methods[] = {
+	{ "version", dp_method_version },
+	{ "status", dp_method_status },
+	{ "report", dp_method_report },
+	{ "flows", dp_method_flows },
+	{ "policy", dp_method_policy },
+	{ "bypass", dp_method_bypass },
+	{ "stop", dp_method_stop },
+};
+
+static void
+call(struct dp_control *c, struct client *cl, const struct proto_request *req, struct dp_answer *a)
+{
+	const struct proto_method *m = proto_method_find(req->method);
+
+	if (!m) {
+		dp_answer_error(a, PROTO_E_METHOD, "no such method");
+		return;
+	}
+	if (m->right == PROTO_ADMIN && !cl->admin) {
+		dp_answer_error(
+		    a, PROTO_E_DENIED, "%s is for root and the daemon's own user", m->name);
+		return;
+	}
+	if (strcmp(m->name, "reload") == 0) {
+		if (json_object_size(req->params) != 0)
+			dp_answer_error(a, PROTO_E_PARAMS, "this method takes no parameters");
+		else
+			begin_reload(c, cl, req->id, a);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(methods[i].name, m->name) == 0) {
+			methods[i].method(c->plane, req->params, a);
+			return;
+		}
+	dp_answer_error(a, PROTO_E_METHOD, "this daemon does not know the method");
+}
+
+static void
+serve_line(struct dp_control *c, struct client *cl, const char *line, size_t len)
+{
+	struct dp_answer answer = { 0 };
+	struct proto_request req;
+	const char *why = NULL;
+	int code = proto_request_parse(line, len, &req, &why);
+
+	if (code != 0) {
+		dp_answer_error(&answer, code, "%s", why);
+		cl->close_after = code == PROTO_E_PARSE;
+		give_answer(cl, req.id, &answer);
+	} else {
+		call(c, cl, &req, &answer);
+		if (req.id && !cl->waiting) {
+			give_answer(cl, req.id, &answer);
+		} else {
+			json_decref(answer.result);
+			json_decref(answer.data);
+		}
+	}
+	proto_request_free(&req);
+}
+
+/* Whole lines that are there, until a reply waits. */
+static void
+serve_lines(struct dp_control *c, struct client *cl)
+{
+	const char *line;
+	size_t len;
+
+	for (unsigned i = 0; i < LINES_PER_TURN && !cl->waiting && !cl->out; i++) {
+		int rc = proto_lines_next(&cl->in, &line, &len);
+		if (rc == -EMSGSIZE) {
+			struct dp_answer a = { 0 };
+			dp_answer_error(&a, PROTO_E_TOO_LONG, "a request has at most %d bytes",
+			    PROTO_REQUEST_MAX);
+			cl->close_after = true;
+			give_answer(cl, NULL, &a);
+		}
+		if (rc <= 0) {
+			if (rc == 0 && cl->in.len > cl->in.from && cl->half_since_us == 0)
+				cl->half_since_us = dp_clock_read(CLOCK_MONOTONIC);
+			if (cl->in.len == cl->in.from)
+				cl->half_since_us = 0;
+			break;
+		}
+		cl->half_since_us = 0;
+		if (len != 0)
+			serve_line(c, cl, line, len);
+		if (cl->out && !send_out(c, cl))
+			return;
+	}
+	if (cl->out)
+		(void)send_out(c, cl);
+	else if (cl->waiting)
+		(void)watch(c, cl->fd, 0, cl, EPOLL_CTL_MOD);
+}
+
+static void
+read_in(struct dp_control *c, struct client *cl)
+{
+	size_t room;
+	void *at = proto_lines_room(&cl->in, &room);
+	ssize_t n = at ? recv(cl->fd, at, room, MSG_DONTWAIT) : -1;
+
+	if (n < 0 && at && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop_client(c, cl);
+		return;
+	}
+	cl->active_us = dp_clock_read(CLOCK_MONOTONIC);
+	proto_lines_added(&cl->in, (size_t)n);
+	serve_lines(c, cl);
+}
+
+/* A free place; when there is none, the one that has been idle longest makes way. */
+static struct client *
+place(struct dp_control *c)
+{
+	struct client *oldest = &c->clients[0];
+
+	for (unsigned i = 0; i < c->n_clients; i++) {
+		if (c->clients[i].fd < 0)
+			return &c->clients[i];
+		if (c->clients[i].active_us < oldest->active_us)
+			oldest = &c->clients[i];
+	}
+	drop_client(c, oldest);
+	return oldest;
+}
+
+static void
+accept_one(struct dp_control *c)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+	int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	struct client *cl = place(c);
+	*cl = (struct client){
+		.fd = fd,
+		.admin = peer.uid == 0 || peer.uid == geteuid(),
+		.active_us = dp_clock_read(CLOCK_MONOTONIC),
+	};
+	proto_lines_init(&cl->in, PROTO_REQUEST_MAX);
+	if (watch(c, fd, EPOLLIN, cl, EPOLL_CTL_ADD) < 0) {
+		drop_client(c, cl);
+		return;
+	}
+	read_in(c, cl); /* the request is often there already: no flood of others comes between */
+}
+
+static void
+time_out(struct dp_control *c)
+{
+	uint64_t now = dp_clock_read(CLOCK_MONOTONIC);
+	uint64_t idle = (uint64_t)c->plane->config->control.idle_s * 1000000;
+
+	for (unsigned i = 0; i < c->n_clients; i++) {
+		struct client *cl = &c->clients[i];
+		if (cl->fd < 0 || cl->waiting)
+			continue;
+		if ((cl->half_since_us != 0 && now - cl->half_since_us > HALF_REQUEST_US) ||
+		    (cl->out && now - cl->active_us > UNREAD_US) || now - cl->active_us > idle)
+			drop_client(c, cl);
+	}
+}
+
+static void
+on_client(struct dp_control *c, struct client *cl, uint32_t events)
+{
+	if (cl->fd < 0) /* made way earlier in this turn */
+		return;
+	if (events & EPOLLOUT) {
+		if (send_out(c, cl) && !cl->out)
+			serve_lines(c, cl); /* requests that came meanwhile */
+	} else if (events & EPOLLIN) {
+		read_in(c, cl);
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		drop_client(c, cl);
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct dp_control *c = arg;
+	struct epoll_event events[EVENTS];
+	uint64_t count;
+
+	while (!atomic_load(&c->stop)) {
+		int n = epoll_wait(c->epoll, events, EVENTS, TICK_MS);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == &c->listener)
+				accept_one(c);
+			else if (events[i].data.ptr == &c->wake)
+				(void)!read(c->wake, &count, sizeof(count));
+			else
+				on_client(c, events[i].data.ptr, events[i].events);
+		}
+		finish_reload(c);
+		time_out(c);
+	}
+	return NULL;
+}
+
+void
+dp_control_close(struct dp_plane *plane)
+{
+	struct dp_control *c = plane->control;
+	struct stat st;
+	uint64_t one = 1;
+
+	if (!c)
+		return;
+	atomic_store(&c->stop, true);
+	if (c->started && write(c->wake, &one, sizeof(one)) >= 0)
+		pthread_join(c->thread, NULL);
+	for (unsigned i = 0; i < c->n_clients && c->clients; i++)
+		if (c->clients[i].fd >= 0)
+			drop_client(c, &c->clients[i]);
+	if (c->bound.st_ino != 0 && lstat(plane->config->control.socket, &st) == 0 &&
+	    st.st_ino == c->bound.st_ino)
+		unlink(plane->config->control.socket);
+	if (c->listener >= 0)
+		close(c->listener);
+	if (c->epoll >= 0)
+		close(c->epoll);
+	if (c->wake >= 0)
+		close(c->wake);
+	free(c->clients);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+	plane->control = NULL;
+}

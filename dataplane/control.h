@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket's methods, for control.c. Control thread only. */
+#ifndef DATAPLANE_CONTROL_H
+#define DATAPLANE_CONTROL_H
+
+#include "ctl/proto/rpc.h"
+#include "dataplane/plane.h"
+
+/* A page ends when its line passes this: a reader that never reads must not cost much. */
+enum { DP_PAGE_BYTES = 96 << 10 };
+
+struct dp_answer {
+	json_t *result; /* or NULL: */
+	int code;	/* enum proto_error */
+	char message[256];
+	json_t *data;
+};
+
+/* status.c, control_methods.c: each fills the answer. params: an object or NULL. */
+void dp_method_status(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_version(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_report(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_policy(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+void dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+/* The answer to a reload that has ended. */
+void dp_answer_reload(
+    struct dp_plane *plane, int rc, const struct sig_diag *diag, struct dp_answer *ret);
+
+void dp_answer_error(struct dp_answer *ret, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

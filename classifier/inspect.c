@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contexts of undecided flows: borrowed when there is something to read, filled with facts by the
+ * readers, settled into a decision, given back. README.md tells the states and the limits.
+ */
+#include "classifier/engine_state.h"
+
+enum { TCP = 6, UDP = 17, SYN = 2 };
+enum {
+	LIMIT_BYTES = CLF_STREAM_MAX, /* of one direction, while a reader wants more */
+	LIMIT_PACKETS = 48,	      /* with data, while nobody knows what it is */
+	LIMIT_DATAGRAMS = 12,
+};
+
+/* --- the pool --- */
+
+static void
+list_remove(struct clf_engine *e, struct clf_ctx *c)
+{
+	uint32_t at = (uint32_t)(c - e->ctxs);
+
+	if (c->older)
+		e->ctxs[c->older].newer = c->newer;
+	else if (e->oldest_ctx == at)
+		e->oldest_ctx = c->newer;
+	if (c->newer)
+		e->ctxs[c->newer].older = c->older;
+	else if (e->newest_ctx == at)
+		e->newest_ctx = c->older;
+	c->older = 0;
+	c->newer = 0;
+}
+
+static void
+list_append(struct clf_engine *e, struct clf_ctx *c)
+{
+	uint32_t at = (uint32_t)(c - e->ctxs);
+
+	c->newer = 0;
+	c->older = e->newest_ctx;
+	if (e->newest_ctx)
+		e->ctxs[e->newest_ctx].newer = at;
+	else
+		e->oldest_ctx = at;
+	e->newest_ctx = at;
+}
+
+void
+clf_ctx_touch(struct clf_engine *e, struct clf_ctx *c)
+{
+	if (e->newest_ctx == (uint32_t)(c - e->ctxs))
+		return;
+	list_remove(e, c);
+	list_append(e, c);
+}
+
+/* Everything before the texts: they need no clearing. */
+static void
+clear(struct clf_ctx *c, uint32_t flow)
+{
+	memset(c, 0, offsetof(struct clf_ctx, names));
+	c->flow = flow;
+}
+
+/* The context of a flow, or a blank one that says that nothing was seen. */
+struct clf_ctx *
+clf_ctx_of(struct clf_engine *e, const struct clf_flow *f)
+{
+	if (f->verdict != CLF_DROP && f->verdict != CLF_RESET && f->ctx != 0)
+		return &e->ctxs[f->ctx];
+	clear(&e->ctxs[0], (uint32_t)(f - e->table.flows));
+	return &e->ctxs[0];
+}
+
+/* Takes a context from a flow that can spare it: only watched, or no data came yet. */
+static bool
+steal(struct clf_engine *e)
+{
+	uint32_t at = e->oldest_ctx;
+
+	for (unsigned i = 0; i < 8 && at != 0; i++, at = e->ctxs[at].newer) {
+		struct clf_ctx *c = &e->ctxs[at];
+		if (!c->decided && c->data_packets[0] + c->data_packets[1] != 0)
+			continue;
+		clf_ctx_close(e, c);
+		return true;
+	}
+	return false;
+}
+
+struct clf_ctx *
+clf_ctx_open(struct clf_engine *e, uint32_t flow)
+{
+	struct clf_flow *f = &e->table.flows[flow];
+	uint32_t at = e->free_ctx;
+
+	if (at == 0 && e->used_ctx == e->max_ctx && steal(e))
+		at = e->free_ctx;
+	if (at != 0)
+		e->free_ctx = e->ctxs[at].newer;
+	else if (e->used_ctx < e->max_ctx)
+		at = ++e->used_ctx;
+	else
+		return NULL;
+	struct clf_ctx *c = &e->ctxs[at];
+	clear(c, flow);
+	c->deadline_us = f->last_us + e->inspect_us;
+	list_append(e, c);
+	f->ctx = at;
+	f->slow = 1;
+	if (f->state == CLF_NEW)
+		f->state = CLF_INSPECTING;
+	e->stats.inspecting_now++;
+	clf_wheel_arm(&e->table, flow, clf_flow_deadline(e, f));
+	return c;
+}
+
+void
+clf_ctx_close(struct clf_engine *e, struct clf_ctx *c)
+{
+	struct clf_flow *f = &e->table.flows[c->flow];
+
+	if (c == &e->ctxs[0])
+		return;
+	clf_stream_close(e->streams, c->stream[CLF_UP]);
+	clf_stream_close(e->streams, c->stream[CLF_DOWN]);
+	if (c->quic)
+		clf_quic_close(e->quics, c->quic);
+	if (c->ndpi)
+		clf_ndpi_close(e->ndpi, c->ndpi);
+	if (c->h2)
+		e->h2[e->h2_free++] = c->h2;
+	list_remove(e, c);
+	c->newer = e->free_ctx;
+	e->free_ctx = (uint32_t)(c - e->ctxs);
+	f->ctx = 0;
+	f->slow = f->state < CLF_DECIDED;
+	e->stats.inspecting_now--;
+}
+
+/* --- facts --- */
+
+uint32_t
+clf_packet_number(const struct clf_flow *f)
+{
+	return f->packets[0] + f->packets[1];
+}
+
+void
+clf_add_fact(struct clf_ctx *c, enum sig_field field, const void *value, size_t len,
+    uint32_t packet, uint8_t group)
+{
+	if (c->n_facts == CLF_FACTS_MAX || len > (size_t)(CLF_FACT_TEXT - c->fact_text)) {
+		c->flags |= CLF_FL_OVER_LIMIT;
+		return;
+	}
+	struct clf_fact *f = &c->facts[c->n_facts++];
+	*f = (struct clf_fact){ .packet = packet,
+		.off = c->fact_text,
+		.len = (uint16_t)len,
+		.field = (uint8_t)field,
+		.group = group };
+	memcpy(c->facts_bytes + c->fact_text, value, len);
+	c->fact_text = (uint16_t)(c->fact_text + len);
+	c->fresh = 1;
+}
+
+static void
+remember_name(struct clf_ctx *c, enum sig_field field, const void *bytes, size_t len)
+{
+	for (unsigned i = 0; i < c->n_names; i++) {
+		const struct clf_seen_name *n = &c->names[i];
+		if (n->len == len && memcmp(c->names_bytes + n->off, bytes, len) == 0) {
+			if (c->names[i].field > field)
+				c->names[i].field = (uint8_t)field;
+			return;
+		}
+	}
+	if (c->n_names == CLF_NAMES_MAX || len > (size_t)(CLF_NAME_TEXT - c->name_text))
+		return;
+	c->names[c->n_names++] = (struct clf_seen_name){ c->name_text, (uint16_t)len,
+		(uint8_t)field };
+	memcpy(c->names_bytes + c->name_text, bytes, len);
+	c->name_text = (uint16_t)(c->name_text + len);
+	c->renamed = 1;
+}
+
+void
+clf_add_name(struct clf_ctx *c, enum sig_field field, const struct clf_name *name, uint32_t packet,
+    uint8_t group)
+{
+	if (name->len > 0) {
+		remember_name(c, field, name->canonical, (size_t)name->len);
+		clf_add_fact(c, field, name->canonical, (size_t)name->len, packet, group);
+		return;
+	}
+	if (name->raw_len == 0)
+		return;
+	c->flags |= CLF_FL_ILLEGAL_NAME;
+	c->fresh = 1;
+	remember_name(c, field, name->raw, name->raw_len < 300 ? name->raw_len : 300);
+}
+
+/* --- deciding --- */
+
+static bool
+is_latched(const struct clf_flow *f)
+{
+	return f->verdict == CLF_DROP || f->verdict == CLF_RESET;
+}
+
+/* Latches a verdict; from here on forwarded packets are what was not dropped. */
+static void
+latch(struct clf_engine *e, uint32_t flow, const struct clf_policy_answer *a, int dropped_end)
+{
+	struct clf_flow *f = &e->table.flows[flow];
+
+	if (is_latched(f))
+		return;
+	f->icmp_reject = a->icmp_reject;
+	if (a->verdict != CLF_DROP && a->verdict != CLF_RESET) {
+		f->verdict = a->verdict;
+		return;
+	}
+	if (f->ctx != 0)
+		clf_ctx_close(e, &e->ctxs[f->ctx]);
+	f->verdict = a->verdict;
+	f->slow = 0;
+	f->forwarded[0] = f->packets[0] - (dropped_end == 0);
+	e->table.cold[flow].forwarded = f->packets[1] - (dropped_end == 1);
+}
+
+/* First decision of a flow: details are told, once. `dropped_end`: of the packet in hand, -1 none.
+ */
+static void
+decide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us, int dropped_end)
+{
+	struct clf_flow *f = &e->table.flows[flow];
+	struct clf_weighed *w = &e->weighed;
+
+	clf_weigh(e, flow, c, c->group, w);
+	bool known = w->name_len != 0 || w->info || c->protocol_known || c->label.app != 0 ||
+		     c->label.master != 0;
+	f->state = known ? CLF_DECIDED : CLF_GAVE_UP;
+	e->stats.flows_decided += known;
+	e->stats.flows_gave_up += !known;
+	e->stats.flows_matched += w->info != NULL;
+	if (w->name_source != 0)
+		e->stats.names_by_source[w->name_source]++;
+	f->matched = w->info != NULL;
+	f->told = 1;
+	f->slow = 0;
+	enum clf_blind blind = clf_blindness(e, flow, c, w);
+	e->table.cold[flow].blind = (uint8_t)blind;
+	clf_event_of_flow(e, flow, CLF_EV_DECIDED, at_us, &e->event);
+	clf_event_details(e, flow, c, w, blind, &e->event);
+	c->decided = 1;
+	c->fresh = 0;
+	c->renamed = 0;
+	c->best_group = c->group;
+	c->best_verdict = w->policy.verdict;
+	c->best_confidence = w->confidence;
+	latch(e, flow, &w->policy, dropped_end);
+	clf_event_send(e, &e->event);
+	if (!is_latched(f) && c->watch == 0)
+		clf_ctx_close(e, c);
+}
+
+/* More was learnt of a decided flow: told again, and the verdict may get stricter. */
+static void
+redecide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us, int dropped_end)
+{
+	struct clf_flow *f = &e->table.flows[flow];
+	struct clf_weighed *w = &e->weighed;
+	bool was_matched = f->matched;
+
+	clf_weigh(e, flow, c, c->group, w);
+	bool stricter = clf_verdict_rank(w->policy.verdict) > clf_verdict_rank(c->best_verdict);
+	bool better = stricter || c->group == c->best_group ||
+		      (clf_verdict_rank(w->policy.verdict) == clf_verdict_rank(c->best_verdict) &&
+			  w->confidence > c->best_confidence);
+	if (!better && !c->renamed)
+		return;
+	if (better) {
+		c->best_group = c->group;
+		c->best_verdict = w->policy.verdict;
+		c->best_confidence = w->confidence;
+	} else {
+		clf_weigh(e, flow, c, c->best_group, w);
+	}
+	c->fresh = 0;
+	c->renamed = 0;
+	f->matched = was_matched || w->info != NULL;
+	e->stats.flows_matched += f->matched && !was_matched;
+	enum clf_blind blind = clf_blindness(e, flow, c, w);
+	e->table.cold[flow].blind = (uint8_t)blind;
+	clf_event_of_flow(e, flow, CLF_EV_UPDATED, at_us, &e->event);
+	clf_event_details(e, flow, c, w, blind, &e->event);
+	if (better)
+		latch(e, flow, &w->policy, dropped_end);
+	clf_event_send(e, &e->event);
+}
+
+void
+clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
+{
+	struct clf_flow *f = &e->table.flows[flow];
+	struct clf_ctx *c = clf_ctx_of(e, f);
+
+	if (c->decided) {
+		clf_ndpi_conclude(e, c);
+		if (c->fresh || c->renamed)
+			redecide(e, flow, c, at_us, -1);
+	} else if (c->data_packets[0] + c->data_packets[1] != 0) {
+		c->watch = 0;
+		clf_ndpi_conclude(e, c);
+		decide(e, flow, c, at_us, -1);
+	} /* else: nothing came yet; the flow stays NEW and may borrow again */
+	if (!is_latched(f) && f->ctx != 0)
+		clf_ctx_close(e, &e->ctxs[f->ctx]);
+	if (f->state == CLF_INSPECTING)
+		f->state = CLF_NEW;
+}
+
+/* Does the rule set look at what only the server's flight shows? */
+static bool
+wants_certificate(const struct clf_engine *e)
+{
+	return (e->fields & (1u << SIG_F_TLS_CERT | 1u << SIG_F_CERT_ISSUER |
+				1u << SIG_F_CERT_SUBJECT)) != 0;
+}
+
+static bool
+unknown_is_over(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protocol)
+{
+	unsigned packets = c->data_packets[0] + c->data_packets[1];
+	bool wants_ndpi = e->config.ndpi != CLF_NDPI_OFF && !c->ndpi_done;
+	bool wants_payload = (e->fields & (1u << SIG_F_PAYLOAD)) != 0 &&
+			     c->data_packets[CLF_UP] == 0;
+	bool wants_answer = (e->fields & (1u << SIG_F_PAYLOAD_DOWN)) != 0 &&
+			    c->data_packets[CLF_DOWN] == 0;
+
+	if (packets >= (protocol == TCP ? LIMIT_PACKETS : LIMIT_DATAGRAMS))
+		return true;
+	if (wants_ndpi || wants_payload || wants_answer)
+		return false;
+	if (protocol == TCP)
+		return c->reader == CLF_READ_NONE;
+	/* A datagram of rubbish may come before an Initial: without nDPI's word some are waited
+	 * for. */
+	return c->protocol_known || c->label.app != 0 || c->label.master != 0;
+}
+
+/* Is there nothing left to wait for? `matched`: what is known already fits a signature. */
+static bool
+is_finished(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protocol, bool matched)
+{
+	if (c->data_bytes[CLF_UP] > LIMIT_BYTES || c->data_bytes[CLF_DOWN] > LIMIT_BYTES)
+		return true;
+	switch (c->reader) {
+	case CLF_READ_TLS:
+		if (!c->hello)
+			return false;
+		return (c->hello_sni && (matched || !wants_certificate(e))) || c->server_done;
+	case CLF_READ_QUIC: return c->hello;
+	case CLF_READ_HTTP:
+	case CLF_READ_H2: return c->n_facts != 0 && c->protocol_known;
+	case CLF_READ_DNS: return c->protocol_known;
+	default: return unknown_is_over(e, c, protocol);
+	}
+}
+
+static void
+settle(struct clf_visit *v, struct clf_ctx *c)
+{
+	struct clf_engine *e = v->e;
+	int end = (int)(v->dir ^ v->f->initiator);
+	bool matched = false;
+
+	if (c->decided) {
+		if (c->fresh || c->renamed)
+			redecide(e, v->flow, c, v->ts_us, end);
+		if (!is_latched(v->f) && c->watch == 0)
+			clf_ctx_close(e, c);
+		return;
+	}
+	if (c->data_packets[0] + c->data_packets[1] == 0)
+		return;
+	if (c->fresh) {
+		c->fresh = 0;
+		clf_weigh(e, v->flow, c, c->group, &e->weighed);
+		matched = e->weighed.info && e->weighed.confidence >= SIG_CONF_STRONG;
+	}
+	if (!matched && !is_finished(e, c, v->pkt->protocol, matched))
+		return;
+	decide(e, v->flow, c, v->ts_us, end);
+}
+
+static void
+give_up_unread(struct clf_visit *v, enum clf_flag why)
+{
+	struct clf_ctx *blank = clf_ctx_of(v->e, v->f);
+
+	blank->flags |= why;
+	v->e->stats.inspect_full++;
+	decide(v->e, v->flow, blank, v->ts_us, -1);
+}
+
+/* Neither TCP nor UDP: one look says all that can be said. */
+static void
+inspect_other(struct clf_visit *v, struct clf_ctx *c)
+{
+	c->data_packets[v->dir]++;
+	c->reader = CLF_READ_NONE;
+	c->protocol_known = 1;
+	clf_feed_ndpi_raw(v, c);
+	c->ndpi_done = 1;
+}
+
+void
+clf_inspect(struct clf_visit *v)
+{
+	struct clf_engine *e = v->e;
+	struct clf_ctx *c = v->f->ctx != 0 ? &e->ctxs[v->f->ctx] : NULL;
+	bool tcp = v->pkt->protocol == TCP;
+	bool data = v->pkt->payload_len != 0 || (!tcp && v->pkt->protocol != UDP);
+
+	if (c && v->ts_us > c->deadline_us) {
+		clf_conclude(e, v->flow, c->deadline_us);
+		c = NULL;
+		if (v->f->state >= CLF_DECIDED)
+			return;
+	}
+	if (!c) {
+		if (v->f->state >= CLF_DECIDED || (!data && !(v->pkt->tcp_flags & SYN)))
+			return;
+		c = clf_ctx_open(e, v->flow);
+		if (!c) {
+			if (data)
+				give_up_unread(v, CLF_FL_OVER_LIMIT);
+			return;
+		}
+	}
+	clf_ctx_touch(e, c);
+	if (c->decided)
+		c->deadline_us = v->ts_us + e->watch_us;
+	if (v->pkt->payload_wire > v->pkt->payload_len)
+		c->flags |= CLF_FL_TRUNCATED;
+	if (v->pkt->fragmented)
+		c->flags |= CLF_FL_FRAGMENTED;
+	if (tcp)
+		clf_inspect_tcp(v, c);
+	else if (v->pkt->protocol == UDP)
+		clf_inspect_udp(v, c);
+	else
+		inspect_other(v, c);
+	settle(v, c);
+	/* Several requests in one segment: each is judged before the next is read. */
+	while (!is_latched(v->f) && v->f->ctx != 0 && c->more) {
+		c->more = 0;
+		clf_read_on(v, c);
+		settle(v, c);
+	}
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP under inspection: segments into streams, prefixes to readers. Readers are functions of a
+ * prefix, so cuts, order and duplicates of segments change nothing.
+ */
+#include "classifier/engine_state.h"
+
+enum { SYN = 2, ACK = 16 };
+enum { PAYLOAD_FACT_MAX = 256, DNS_PORT = 53 };
+
+static const uint32_t stream_flags = CLF_FL_AMBIGUOUS | CLF_FL_OVERLAP | CLF_FL_BAD_CHECKSUM |
+				     CLF_FL_OVER_LIMIT | CLF_FL_MIDSTREAM | CLF_FL_TRUNCATED;
+
+static bool
+is_dns_port(const struct clf_visit *v)
+{
+	return v->pkt->src_port == DNS_PORT || v->pkt->dst_port == DNS_PORT;
+}
+
+/* Asks who can read the initiator's stream. True when a reader took it. */
+static void
+read_up(struct clf_visit *v, struct clf_ctx *c)
+{
+	for (unsigned round = 0; round < 16; round++) {
+		struct sig_bytes stream = clf_stream_view(c->stream[CLF_UP]);
+		bool again = false;
+
+		if (sig_bytes_left(&stream) == 0 || sig_bytes_left(&stream) < c->need[CLF_UP])
+			return;
+		switch (c->reader) {
+		case CLF_READ_START:
+			if (is_dns_port(v) && !(c->not_mine & CLF_NOT_DNS))
+				again = clf_read_dns_tcp(v, c, stream, CLF_UP);
+			if (c->reader == CLF_READ_START && !(c->not_mine & CLF_NOT_TLS))
+				again = clf_read_tls(v, c, stream);
+			if (c->reader == CLF_READ_START && !(c->not_mine & CLF_NOT_H2))
+				again = clf_read_h2(v, c, stream);
+			if (c->reader == CLF_READ_START && !(c->not_mine & CLF_NOT_HTTP))
+				again = clf_read_http(v, c, stream);
+			break;
+		case CLF_READ_TLS: again = clf_read_tls(v, c, stream); break;
+		case CLF_READ_HTTP: again = clf_read_http(v, c, stream); break;
+		case CLF_READ_H2: again = clf_read_h2(v, c, stream); break;
+		case CLF_READ_DNS: again = clf_read_dns_tcp(v, c, stream, CLF_UP); break;
+		default: return;
+		}
+		if (!is_dns_port(v))
+			c->not_mine |= CLF_NOT_DNS;
+		if (c->reader == CLF_READ_START && c->not_mine == CLF_NOT_ANY)
+			c->reader = CLF_READ_NONE;
+		if (!again)
+			return;
+	}
+}
+
+void
+clf_read_on(struct clf_visit *v, struct clf_ctx *c)
+{
+	if (c->stream[CLF_UP])
+		read_up(v, c);
+}
+
+static void
+read_down(struct clf_visit *v, struct clf_ctx *c)
+{
+	struct sig_bytes stream = clf_stream_view(c->stream[CLF_DOWN]);
+
+	if (sig_bytes_left(&stream) == 0 || sig_bytes_left(&stream) < c->need[CLF_DOWN])
+		return;
+	if (c->reader == CLF_READ_TLS)
+		clf_read_tls_server(v, c, stream);
+	else if (is_dns_port(v) && (c->reader == CLF_READ_START || c->reader == CLF_READ_DNS))
+		(void)clf_read_dns_tcp(v, c, stream, CLF_DOWN);
+}
+
+static bool
+wants(const struct clf_visit *v, const struct clf_ctx *c)
+{
+	if (v->dir == CLF_UP)
+		return c->reader != CLF_READ_NONE || !c->decided;
+	if (c->reader == CLF_READ_HTTP || c->reader == CLF_READ_H2)
+		return false;
+	return !c->server_done;
+}
+
+/* The first bytes of a direction, where a signature looks at them. */
+static void
+payload_fact(struct clf_visit *v, struct clf_ctx *c, unsigned dir)
+{
+	enum sig_field field = dir == CLF_UP ? SIG_F_PAYLOAD : SIG_F_PAYLOAD_DOWN;
+	struct sig_bytes stream;
+
+	if (!(v->e->fields & (1u << field)))
+		return;
+	for (unsigned i = 0; i < c->n_facts; i++) {
+		if (c->facts[i].field == field)
+			return;
+	}
+	stream = clf_stream_view(c->stream[dir]);
+	size_t n = sig_bytes_left(&stream);
+	clf_add_fact(c, field, stream.p, n < PAYLOAD_FACT_MAX ? n : PAYLOAD_FACT_MAX,
+	    clf_packet_number(v->f), CLF_GROUP_ALL);
+}
+
+static void
+feed_ndpi(struct clf_visit *v, struct clf_ctx *c, size_t grown)
+{
+	enum clf_ndpi_mode mode = v->e->config.ndpi;
+
+	if (mode == CLF_NDPI_OFF || c->ndpi_done)
+		return;
+	if (mode == CLF_NDPI_UNDECIDED &&
+	    (c->reader != CLF_READ_NONE && (c->reader != CLF_READ_START || v->dir == CLF_UP)))
+		return;
+	if (grown == v->pkt->payload_len && (c->ndpi_packets != 0 || c->data_packets[v->dir] == 1))
+		clf_feed_ndpi_raw(v, c);
+	else
+		clf_feed_ndpi_stream(v, c, v->dir);
+}
+
+static void
+take_data(struct clf_visit *v, struct clf_ctx *c)
+{
+	struct clf_engine *e = v->e;
+	struct clf_stream **s = &c->stream[v->dir];
+
+	if (c->data_packets[v->dir] != UINT16_MAX)
+		c->data_packets[v->dir]++;
+	c->data_bytes[v->dir] += v->pkt->payload_len;
+	if (!wants(v, c))
+		return;
+	if (!*s)
+		*s = clf_stream_open(e->streams);
+	if (!*s) {
+		e->stats.stream_full++;
+		c->flags |= CLF_FL_OVER_LIMIT;
+		c->reader = CLF_READ_NONE;
+		c->ndpi_done = 1;
+		return;
+	}
+	struct sig_bytes before = clf_stream_view(*s);
+	enum clf_push push = clf_stream_push(e->streams, *s, v->pkt, e->config.trust_checksums);
+	c->flags |= clf_stream_flags(*s) & stream_flags;
+	if (push == CLF_PUSH_NO_ROOM)
+		c->flags |= CLF_FL_OVER_LIMIT;
+	if (push != CLF_PUSH_MORE)
+		return;
+	struct sig_bytes after = clf_stream_view(*s);
+	size_t grown = sig_bytes_left(&after) - sig_bytes_left(&before);
+	if (!c->decided)
+		payload_fact(v, c, v->dir);
+	if (v->dir == CLF_UP)
+		read_up(v, c);
+	else
+		read_down(v, c);
+	feed_ndpi(v, c, grown);
+}
+
+void
+clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c)
+{
+	struct clf_engine *e = v->e;
+	struct clf_stream **s = &c->stream[v->dir];
+
+	if (v->pkt->tcp_flags & SYN) {
+		if (!*s)
+			*s = clf_stream_open(e->streams);
+		if (*s)
+			clf_stream_syn(*s, v->pkt);
+	}
+	if ((v->pkt->tcp_flags & ACK) && c->stream[!v->dir])
+		clf_stream_acked(c->stream[!v->dir], v->pkt);
+	if (v->pkt->payload_len != 0)
+		take_data(v, c);
+	else if (e->config.ndpi == CLF_NDPI_ALL)
+		clf_feed_ndpi_raw(v, c);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS under inspection: the hello (also QUIC's), a second one after a retry, the server's flight.
+ */
+#include "classifier/engine_state.h"
+
+enum { DOT_PORT = 853 };
+
+static bool
+alpn_is(const struct clf_tls_hello *h, unsigned i, const char *what)
+{
+	return h->alpn[i].len == strlen(what) && memcmp(h->alpn[i].p, what, h->alpn[i].len) == 0;
+}
+
+/* JA3 and JA4 cost hashing: only where a signature looks or the owner wants them shown. */
+static void
+fingerprints(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hello *h, bool quic)
+{
+	uint32_t packet = clf_packet_number(v->f);
+	char ja3[33], ja4[37];
+
+	if ((v->e->config.ja3 || (v->e->fields & (1u << SIG_F_JA3))) && clf_ja3(h, ja3) == 0)
+		clf_add_fact(c, SIG_F_JA3, ja3, strlen(ja3), packet, CLF_GROUP_ALL);
+	if ((v->e->config.ja3 || (v->e->fields & (1u << SIG_F_JA4))) && clf_ja4(h, quic, ja4) == 0)
+		clf_add_fact(c, SIG_F_JA4, ja4, strlen(ja4), packet, CLF_GROUP_ALL);
+}
+
+static uint64_t
+name_hash(const struct clf_name *n)
+{
+	return n->len > 0 ? sig_hash(n->canonical, (size_t)n->len, 1)
+			  : sig_hash(n->raw, n->raw_len, 2);
+}
+
+void
+clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hello *h, bool quic)
+{
+	uint32_t packet = clf_packet_number(v->f);
+	enum sig_field field = quic ? SIG_F_QUIC_SNI : SIG_F_TLS_SNI;
+
+	c->hello = 1;
+	c->watch &= (uint8_t)~CLF_WATCH_REQUESTS; /* inside CONNECT: a tunnel now */
+	c->protocol_known = 1;
+	c->fresh = 1;
+	c->flags |= (h->ech ? CLF_FL_ECH : 0) | (h->ech_grease ? CLF_FL_ECH_GREASE : 0) |
+		    (h->esni ? CLF_FL_ESNI : 0) | (h->two_names ? CLF_FL_AMBIGUOUS : 0);
+	if (h->have_sni) {
+		c->hello_sni = 1;
+		c->sni_hash = name_hash(&h->sni);
+		clf_add_name(c, field, &h->sni, packet, CLF_GROUP_ALL);
+		if (h->two_names)
+			clf_add_name(c, field, &h->sni2, packet, CLF_GROUP_ALL);
+	} else {
+		c->flags |= CLF_FL_NO_SNI;
+	}
+	for (unsigned i = 0; i < h->n_alpn; i++) {
+		clf_add_fact(c, SIG_F_ALPN, h->alpn[i].p, h->alpn[i].len, packet, CLF_GROUP_ALL);
+		if (alpn_is(h, i, "dot") || alpn_is(h, i, "doq"))
+			c->flags |= CLF_FL_ENCRYPTED_DNS;
+	}
+	uint16_t server_port = v->dir == CLF_UP ? v->pkt->dst_port : v->pkt->src_port;
+	if (server_port == DOT_PORT)
+		c->flags |= CLF_FL_ENCRYPTED_DNS;
+	if (h->hello)
+		fingerprints(v, c, h, quic);
+}
+
+/* A second hello, after a HelloRetryRequest: the same name, or the flow has two honest readings. */
+static void
+second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, uint32_t packet)
+{
+	bool same = h->have_sni == c->hello_sni &&
+		    (!h->have_sni || name_hash(&h->sni) == c->sni_hash);
+
+	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
+	c->flags |= CLF_FL_HRR;
+	if (same)
+		return;
+	c->flags |= CLF_FL_AMBIGUOUS;
+	c->fresh = 1;
+	c->renamed = 1;
+	if (h->have_sni)
+		clf_add_name(c, SIG_F_TLS_SNI, &h->sni, packet, CLF_GROUP_ALL);
+}
+
+bool
+clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
+{
+	struct clf_tls_hello *h = &v->e->hello;
+	enum clf_obs r;
+
+	if (c->hello) {
+		if (!sig_bytes_skip(&stream, c->hello_next) || sig_bytes_left(&stream) == 0)
+			return false;
+		r = clf_tls_client_hello(stream, v->e->join, h);
+		if (r == CLF_OBS_DONE)
+			second_hello(c, h, clf_packet_number(v->f));
+		else if (r != CLF_OBS_MORE)
+			c->watch &= (uint8_t)~CLF_WATCH_RETRY;
+		return false;
+	}
+	r = clf_tls_client_hello(stream, v->e->join, h);
+	switch (r) {
+	case CLF_OBS_MORE:
+		c->need[CLF_UP] = h->need;
+		if (sig_bytes_left(&stream) >= 3) {
+			c->reader = CLF_READ_TLS;
+			c->protocol_known = 1;
+		}
+		return false;
+	case CLF_OBS_NOT_MINE:
+		c->not_mine |= CLF_NOT_TLS;
+		c->need[CLF_UP] = 0;
+		if (c->reader == CLF_READ_TLS)
+			c->reader = CLF_READ_START;
+		return c->reader == CLF_READ_START && c->not_mine != CLF_NOT_ANY;
+	case CLF_OBS_BAD:
+		c->flags |= CLF_FL_MALFORMED;
+		c->server_done = 1;
+		/* fall through */
+	case CLF_OBS_DONE: break;
+	}
+	c->reader = CLF_READ_TLS;
+	c->need[CLF_UP] = 0;
+	c->hello_next = h->consumed;
+	clf_take_hello(v, c, h, false);
+	if (r == CLF_OBS_DONE)
+		c->watch |= CLF_WATCH_RETRY;
+	return false;
+}
+
+void
+clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
+{
+	struct clf_tls_server *s = &v->e->server;
+	uint32_t packet = clf_packet_number(v->f);
+	enum clf_obs r = clf_tls_server_flight(stream, v->e->join, s);
+
+	if (r == CLF_OBS_MORE) {
+		c->need[CLF_DOWN] = s->need;
+		/* Decided, and the server speaks: a retry would have shown by now. */
+		if (c->decided && s->hello_done && !s->hello_retry)
+			c->watch &= (uint8_t)~CLF_WATCH_RETRY;
+		return;
+	}
+	c->server_done = 1;
+	if (r == CLF_OBS_DONE && s->hello_retry) {
+		c->flags |= CLF_FL_HRR;
+		return;
+	}
+	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
+	if (r == CLF_OBS_NOT_MINE || c->decided)
+		return;
+	for (unsigned i = 0; s->have_cert && i < s->n_names; i++)
+		clf_add_name(c, SIG_F_TLS_CERT, &s->names[i], packet, CLF_GROUP_ALL);
+	if (s->have_cert && (v->e->fields & (1u << SIG_F_CERT_ISSUER)))
+		clf_add_fact(
+		    c, SIG_F_CERT_ISSUER, s->issuer, strlen(s->issuer), packet, CLF_GROUP_ALL);
+	if (s->have_cert && (v->e->fields & (1u << SIG_F_CERT_SUBJECT)))
+		clf_add_fact(
+		    c, SIG_F_CERT_SUBJECT, s->subject, strlen(s->subject), packet, CLF_GROUP_ALL);
+}

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { NONE = UINT32_MAX };
+enum { NONE = UINT32_MAX, CHUNKS_MIN = 2 * CLF_BLOCK_ORDERS };
 
 struct chunk {
 	void *free_list;     /* buffers that came home; the next one is in their first bytes */
@@ -31,8 +31,8 @@ clf_blocks_new(size_t bytes)
 {
 	size_t n = bytes / CLF_BLOCK_CHUNK;
 
-	if (n == 0)
-		n = 1;
+	if (n < CHUNKS_MIN)
+		n = CHUNKS_MIN;
 	if (n >= NONE)
 		return NULL;
 	struct clf_blocks *b = calloc(1, sizeof *b + n * sizeof b->chunks[0]);

@@ -17,7 +17,7 @@ enum { CLF_BLOCK_MIN = 2048, CLF_BLOCK_ORDERS = 8, CLF_BLOCK_CHUNK = CLF_BLOCK_M
 
 struct clf_blocks;
 
-/* At least one chunk. NULL when there is no memory. */
+/* At least two chunks a size, whatever is asked for. NULL when there is no memory. */
 struct clf_blocks *clf_blocks_new(size_t bytes);
 void clf_blocks_free(struct clf_blocks *b);
 /* A buffer of CLF_BLOCK_MIN << order bytes, contents undefined; NULL when none is left. */

@@ -3,7 +3,8 @@
  * IPv4 and IPv6 fragments, rejoined for reading only: inline, the originals are forwarded or
  * dropped with their flow, never rewritten (RFC 791, RFC 8200 4.5, RFC 5722).
  *
- * Bounded: at most `max_datagrams` under way, 64 KB each out of a fixed pool, oldest out and
+ * Bounded: at most `max_datagrams` under way, 64 KB each out of a fixed pool (16 KB of it for
+ * each datagram on average), oldest out and
  * counted. Overlap with other bytes spoils the datagram: no verdict comes from it. One thread.
  */
 #ifndef CLASSIFIER_FRAGMENTS_H
@@ -22,10 +23,11 @@ void clf_frags_free(struct clf_frags *f);
 
 /*
  * Takes a CLF_P_FRAGMENT packet. 1: the datagram is whole, *ret_whole describes the rejoined
- * packet (parsed through the same rules, tunnels included; bytes valid until the next call).
- * 0: more are missing. -EBADMSG: overlap with different bytes; the datagram is spoiled.
- * -ENOSPC: no room. *ret_first is set to a token that is equal for all fragments of a datagram,
- * so that later fragments can share its flow's verdict.
+ * packet (parsed through the same rules, tunnels and fragments inside included; bytes valid until
+ * the next call). 0: more are missing, or the fragment said nothing new. -EBADMSG: overlap with
+ * different bytes (IPv6: any partial overlap); the datagram is spoiled. -ENOSPC: no room.
+ * *ret_token is always set, and equal for all fragments of a datagram, so that later fragments can
+ * share its flow's verdict.
  */
 int clf_frags_push(struct clf_frags *f, const struct clf_pkt *pkt, uint64_t now_us,
     struct clf_pkt *ret_whole, uint64_t *ret_token);

@@ -273,8 +273,8 @@ static void
 limits(void **state)
 {
 	static uint8_t part[32768];
-	struct clf_stream_pool *pool = clf_stream_pool_new(1 << 20, 1);
-	struct clf_stream *s[64];
+	struct clf_stream_pool *pool = clf_stream_pool_new(4 << 20, 1);
+	struct clf_stream *s[256];
 	unsigned n = 0, no_room = 0;
 
 	(void)state;
@@ -287,12 +287,12 @@ limits(void **state)
 	clf_stream_consume(pool, s[0], CLF_STREAM_MAX - 1);
 	assert_int_equal(push(pool, s[0], CLF_STREAM_MAX, part, 100), CLF_PUSH_MORE);
 	clf_stream_close(pool, s[0]);
-	for (n = 0; n < 64; n++) {
+	for (n = 0; n < 256; n++) {
 		s[n] = open_syn(pool);
 		if (push(pool, s[n], 0, part, sizeof part) == CLF_PUSH_NO_ROOM)
 			no_room++;
 	}
-	assert_true(no_room > 0 && no_room < 64);
+	assert_true(no_room > 0 && no_room < 256);
 	while (n-- > 0)
 		clf_stream_close(pool, s[n]);
 	s[0] = open_syn(pool); /* all of it came back */

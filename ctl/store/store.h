@@ -2,8 +2,10 @@
 /*
  * The store: inventory rows and recent records, behind one interface for SQLite and Redis.
  *
- * Opened by URL: a path or `sqlite:PATH`; `redis://[user:pass@]host[:port][/db][?prefix=..]`,
- * `rediss://` (needs hiredis >= 1.0 with TLS; a clear error otherwise), `unix:PATH`.
+ * Opened by URL (ctl/store/README.md has them all): a path or `sqlite:PATH`;
+ * `redis://[user:pass@]host[:port][/db][?prefix=..]`, `rediss://` (needs hiredis >= 1.0 with TLS; a
+ * clear error otherwise), `unix:PATH[?db=..&prefix=..]` or `unix://PATH`,
+ * `redis+sentinel://host[:port][,host[:port]...]/MASTER[/db]`.
  * The daemon's recorder thread writes; the command reads. A handle belongs to one thread. No call
  * blocks longer than the time-out given at open. Redis down is not an error of open for a writer.
  */
@@ -56,9 +58,13 @@ struct store_filter {
 	uint64_t since_us, until_us; /* last_seen >= since, first_seen <= until */
 	bool forwarders;	     /* include forwarder rows */
 	uint64_t limit;		     /* 0 none */
+	/* store_records(): called between records where `lost` of them never reached the store */
+	void (*on_gap)(void *ctx, const char *sensor, uint64_t at_us, uint64_t lost);
 };
 typedef bool store_record_fn(void *ctx, const struct clf_event *record, const char *sensor);
 int store_rows(struct store *store, const struct store_filter *filter, store_row_fn *fn, void *ctx);
+/* All callbacks: strings are valid during the call. Results: 0, -EINVAL (a filter's host is neither
+ * address nor network), -EIO, -ETIMEDOUT ...; store_error() says it in words. */
 /* Records, oldest first; `after`: cursor to go on from ("" = start), updated. */
 int store_records(struct store *store, const struct store_filter *filter, char after[64],
     store_record_fn *fn, void *ctx);
@@ -69,6 +75,9 @@ struct store_day {
 	const char *sensor, *vendor_id, *product, *product_id, *host;
 	uint8_t function;
 };
+/* What went wrong last, one line, escaped; "" when nothing did. */
+const char *store_error(const struct store *store);
+
 typedef bool store_day_fn(void *ctx, const struct store_day *day);
 int store_days(struct store *store, const struct store_filter *filter, store_day_fn *fn, void *ctx);
 

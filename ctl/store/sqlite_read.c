@@ -93,35 +93,55 @@ common_filter(
 	return 0;
 }
 
-/* The column's text as it may be shown; `own` keeps what had to be made for it. */
+/* A text as it may be shown; `own` keeps what had to be made for it. */
 static char *
-column(sqlite3_stmt *s, int i, char **own)
+shown(char *text, char **own)
 {
-	const char *text = (const char *)sqlite3_column_text(s, i);
-
 	*own = NULL;
-	if (!text)
-		return NULL;
-	for (const char *p = text; *p; p++)
+	for (const char *p = text; p && *p; p++)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f) {
 			*own = store_text_clean(text, strlen(text), 4096);
 			return *own;
 		}
-	return (char *)(uintptr_t)text;
+	return text;
 }
 
-enum { TEXTS = 11, NUMBERS = 9 };
+static char *
+column(sqlite3_stmt *s, int i, char **own)
+{
+	return shown((char *)(uintptr_t)sqlite3_column_text(s, i), own);
+}
+
+enum { TEXTS = 11, NUMBERS = 9, NAMES_BYTES = STORE_ROW_NAMES_MAX * 1100 };
+
+/* Names are stored as one text, a line each. */
+static void
+take_names(const char *joined, char buf[static NAMES_BYTES], struct store_row *row, char **own)
+{
+	char *save = NULL;
+
+	if (!joined)
+		return;
+	(void)snprintf(buf, NAMES_BYTES, "%s", joined);
+	for (char *p = strtok_r(buf, "\n", &save); p && row->n_names < STORE_ROW_NAMES_MAX;
+	     p = strtok_r(NULL, "\n", &save)) {
+		char *name = shown(p, &own[row->n_names]);
+
+		if (name)
+			row->names[row->n_names++] = name;
+	}
+}
 
 static bool
 give_row(
     sqlite3_stmt *s, const struct store_net *net, store_row_fn *fn, void *ctx, uint64_t *n_given)
 {
 	struct store_row row = { 0 };
-	char *own[TEXTS + 1] = { NULL }, names[STORE_ROW_NAMES_MAX * 1100], *save = NULL;
+	char *own[TEXTS + STORE_ROW_NAMES_MAX] = { NULL };
 	char **const texts[TEXTS] = { &row.sensor, &row.host, &row.vendor, &row.vendor_id,
 		&row.owner, &row.country, &row.owner_country, &row.product, &row.product_id,
 		&row.category, &row.signature };
-	const char *joined = (const char *)sqlite3_column_text(s, TEXTS + NUMBERS);
+	char names[NAMES_BYTES];
 	bool more = true;
 
 	for (int i = 0; i < TEXTS; i++)
@@ -136,18 +156,13 @@ give_row(
 	row.bytes_up = (uint64_t)sqlite3_column_int64(s, TEXTS + 6);
 	row.bytes_down = (uint64_t)sqlite3_column_int64(s, TEXTS + 7);
 	row.dropped = (uint64_t)sqlite3_column_int64(s, TEXTS + 8);
-	if (joined && *joined) {
-		(void)snprintf(names, sizeof(names), "%s", joined);
-		for (char *p = strtok_r(names, "\n", &save); p && row.n_names < STORE_ROW_NAMES_MAX;
-		     p = strtok_r(NULL, "\n", &save))
-			row.names[row.n_names++] = p;
-	}
+	take_names((const char *)sqlite3_column_text(s, TEXTS + NUMBERS), names, &row, own + TEXTS);
 	if (row.host && row.vendor_id && row.product_id && row.function < SIG_FN_MAX &&
 	    row.confidence < SIG_CONF_MAX && store_net_has_text(net, row.host)) {
 		(*n_given)++;
 		more = fn(ctx, &row);
 	}
-	for (int i = 0; i < TEXTS; i++)
+	for (int i = 0; i < TEXTS + STORE_ROW_NAMES_MAX; i++)
 		free(own[i]);
 	return more;
 }

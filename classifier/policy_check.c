@@ -98,6 +98,9 @@ static void
 check_list(struct check *c, const struct pol_list *list, const char *at, const char *key,
     enum kind a, enum kind b)
 {
+	static const char *const nouns[K_MAX] = { "vendor", "vendor", "owner", "country", "product",
+		"product", "category" };
+
 	for (unsigned i = 0; i < list->n; i++) {
 		const char *word = list->item[i], *near;
 		char node[160];
@@ -111,10 +114,10 @@ check_list(struct check *c, const struct pol_list *list, const char *at, const c
 		(void)snprintf(node, sizeof(node), "%s%s%s[%u]", at, *at ? "." : "", key, i);
 		if (near)
 			pol_fault(&c->w, SIG_WARNING, node,
-			    "no pack knows the %s '%s': did you mean '%s'?", key, word, near);
+			    "no pack knows the %s '%s': did you mean '%s'?", nouns[a], word, near);
 		else
 			pol_fault(&c->w, SIG_WARNING, node,
-			    "no pack knows the %s '%s': nothing will match it", key, word);
+			    "no pack knows the %s '%s': nothing will match it", nouns[a], word);
 	}
 }
 

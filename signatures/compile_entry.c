@@ -291,7 +291,10 @@ build_match(struct build *b, uint32_t sig, const struct pack_entry *e, bool has_
 {
 	uint8_t kinds = kinds_of(e);
 	struct clause c = { .sig = sig, .first_cond = (uint32_t)b->conds.n, .kinds = kinds };
-	struct table_ref ref = { .target = sig, .simple = true };
+	struct table_ref ref = { .target = sig,
+		.simple = true,
+		.portal = b->rules->recs[sig].portal,
+		.cap = b->rules->recs[sig].cap };
 	unsigned k = PACK_KEYS;
 	struct clause *slot;
 

@@ -6,12 +6,15 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "signatures/base/hash.h"
 #include "signatures/base/text.h"
 #include "signatures/rules.h"
 
-enum { NO_FACT = -1, DEPTHS_MAX = 128, EVIDENCE_MAX = 4 };
+enum { NO_FACT = -1, EVIDENCE_MAX = 4 };
 
 struct matching {
 	const struct sig_ruleset *rules;
@@ -144,14 +147,13 @@ keep_hit(struct matching *m, const struct sig_hit *hit, uint64_t order)
 
 /* hit->confidence holds the evidence's grade yet. The order is that of the README. */
 static void
-add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds)
+add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t cap, bool portal)
 {
-	const struct sig_rec *rec = &m->rules->recs[hit->sig];
 	uint64_t order = (uint64_t)hit->specificity << 32 | (uint64_t)kinds << 24 |
-			 (uint64_t)hit->confidence << 16 | (uint64_t)rec->cap << 8 | !rec->portal;
+			 (uint64_t)hit->confidence << 16 | (uint64_t)cap << 8 | !portal;
 
-	if (hit->confidence > rec->cap)
-		hit->confidence = rec->cap;
+	if (hit->confidence > cap)
+		hit->confidence = cap;
 	keep_hit(m, hit, order);
 }
 
@@ -190,7 +192,7 @@ try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit)
 		if (all_conds(m, &m->rules->clauses[rec->first_except + i], name, &unused))
 			return;
 	}
-	add_hit(m, hit, c->kinds);
+	add_hit(m, hit, c->kinds, rec->cap, rec->portal);
 }
 
 /* --- the table --- */
@@ -198,10 +200,11 @@ try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit)
 static void
 use_node(struct matching *m, const struct table_node *node, unsigned fact, size_t name_len)
 {
+	const struct table_ref *refs = table_refs(&m->rules->table, node);
 	const struct sig_fact *f = &m->facts[fact];
 
 	for (unsigned i = 0; i < node->n_refs; i++) {
-		const struct table_ref *ref = &node->refs[i];
+		const struct table_ref *ref = &refs[i];
 		struct sig_hit hit = { .sig = ref->target,
 			.confidence = ref->grade,
 			.n_facts = 1,
@@ -220,57 +223,126 @@ use_node(struct matching *m, const struct table_node *node, unsigned fact, size_
 			hit.confidence = (uint8_t)sig_field_grade(f->field);
 		}
 		if (ref->simple)
-			add_hit(m, &hit, 1);
+			add_hit(m, &hit, 1, ref->cap, ref->portal);
 		else
 			try_clause(m, ref->target, &hit);
 	}
 }
 
+/* The nodes of a group whose tag is `tag`, as bits. */
+static inline unsigned
+group_tags(const uint8_t *tags, uint8_t tag)
+{
+	unsigned bits = 0;
+
+#ifdef __SSE2__
+	__m128i g = _mm_load_si128((const __m128i *)tags);
+
+	bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(g, _mm_set1_epi8((char)tag)));
+#else
+	for (unsigned i = 0; i < GROUP; i++)
+		bits |= (unsigned)(tags[i] == tag) << i;
+#endif
+	return bits;
+}
+
 static const struct table_node *
 table_find(const struct table *t, uint64_t hash, const void *key, size_t len)
 {
-	for (uint64_t i = hash & t->mask;; i = (i + 1) & t->mask) {
-		const struct table_slot *slot = &t->slots[i];
-		const struct table_node *node;
+	for (uint32_t g = table_group(t, hash);; g = g + 1 == t->n_groups ? 0 : g + 1) {
+		const uint8_t *tags = t->tags + (size_t)g * GROUP;
 
-		if (slot->at == 0)
+		for (unsigned b = group_tags(tags, table_tag(hash)); b; b &= b - 1) {
+			const struct table_node *node =
+			    &t->nodes[(size_t)g * GROUP + (unsigned)__builtin_ctz(b)];
+
+			if (table_is_key(t, node, key, len))
+				return node;
+		}
+		if (group_tags(tags, 0))
 			return NULL;
-		if (slot->tag != (uint32_t)(hash >> 32))
-			continue;
-		node = (const struct table_node *)(t->nodes + (size_t)slot->at * 8);
-		if (node->key_len == len && memcmp(&node->refs[node->n_refs], key, len) == 0)
-			return node;
 	}
 }
 
-/*
- * Where the labels begin that a key may begin at, the last two first; 0 when the name is no legal
- * one: such a name matches nothing.
- */
-static unsigned
-label_starts(const uint8_t *name, size_t len, unsigned labels_max, uint8_t starts[DEPTHS_MAX])
-{
-	unsigned labels = 0, n = 0;
-	size_t end = len;
+/* One key that a name may have in the table: its last labels, from `start` on. */
+struct place {
+	uint64_t hash;
+	unsigned start;
+};
 
-	for (size_t i = len; i-- > 0;) {
+/*
+ * The dots of a name as bits, or false when it holds a byte that no canonical name does. Reads 16
+ * bytes at a time, also past the end.
+ */
+static bool
+find_dots(const uint8_t *name, size_t len, uint64_t dots[4])
+{
+	size_t bad = 0;
+
+	memset(dots, 0, 4 * sizeof(dots[0]));
+#ifdef __SSE2__
+	const __m128i a = _mm_set1_epi8((char)(0x80 - 'a')), z = _mm_set1_epi8(-128 + 26);
+	const __m128i n = _mm_set1_epi8((char)(0x80 - '0')), nine = _mm_set1_epi8(-128 + 10);
+
+	for (size_t i = 0; i < len; i += 16) {
+		__m128i c = _mm_load_si128((const __m128i *)(name + i));
+		__m128i dot = _mm_cmpeq_epi8(c, _mm_set1_epi8('.'));
+		__m128i ok = _mm_or_si128(_mm_cmplt_epi8(_mm_add_epi8(c, a), z),
+		    _mm_cmplt_epi8(_mm_add_epi8(c, n), nine));
+		unsigned use = len - i >= 16 ? 0xffff : (1U << (len - i)) - 1;
+
+		ok = _mm_or_si128(ok, _mm_cmpeq_epi8(c, _mm_set1_epi8('-')));
+		ok = _mm_or_si128(ok, _mm_cmpeq_epi8(c, _mm_set1_epi8('_')));
+		ok = _mm_or_si128(ok, dot);
+		bad |= ~(unsigned)_mm_movemask_epi8(ok) & use;
+		dots[i / 64] |= (uint64_t)((unsigned)_mm_movemask_epi8(dot) & use) << (i % 64);
+	}
+#else
+	for (size_t i = 0; i < len; i++) {
 		uint8_t c = name[i];
 
-		if (c == '.') {
-			if (i + 1 == end || end - i > 64)
+		bad |= !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+			 c == '.');
+		dots[i / 64] |= (uint64_t)(c == '.') << (i % 64);
+	}
+#endif
+	return bad == 0;
+}
+
+/*
+ * All keys that a name may have, shortest first; 0 when the name is no canonical one: such a name
+ * matches nothing. `places` has room for SIG_NAME_MAX / 2 + 1.
+ */
+static unsigned
+find_places(const struct table *t, const uint8_t *name, size_t len, struct place *places)
+{
+	uint64_t dots[4], hash = t->seed;
+	unsigned n = 0, labels = 0;
+	size_t end = len;
+
+	if (!find_dots(name, len, dots))
+		return 0;
+	for (unsigned w = (unsigned)(len - 1) / 64 + 1; w-- > 0;) {
+		for (;;) {
+			bool more = dots[w] != 0;
+			unsigned bit = more ? 63U - (unsigned)__builtin_clzll(dots[w]) : 0;
+			size_t start = more ? w * 64 + bit + 1 : 0;
+
+			if (!more && w > 0)
+				break;
+			if (start >= end || end - start > 63)
 				return 0;
-			if (++labels >= 2 && labels <= labels_max && n < DEPTHS_MAX)
-				starts[n++] = (uint8_t)(i + 1);
-			end = i;
-		} else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-			       c == '_')) {
-			return 0;
+			if (++labels <= t->labels_max) {
+				hash = table_hash_label(hash, name + start, end - start, t->seed);
+				places[n] = (struct place){ hash, (unsigned)start };
+				n += labels > 1;
+			}
+			if (!more)
+				return n;
+			dots[w] ^= 1ULL << bit;
+			end = start - 1;
 		}
 	}
-	if (end == 0 || end > 63)
-		return 0;
-	if (++labels >= 2 && labels <= labels_max && n < DEPTHS_MAX)
-		starts[n++] = 0;
 	return n;
 }
 
@@ -279,20 +351,28 @@ match_name(struct matching *m, unsigned fact)
 {
 	const struct table *t = &m->rules->table;
 	const struct sig_fact *f = &m->facts[fact];
-	uint8_t starts[DEPTHS_MAX];
-	uint64_t hash[DEPTHS_MAX];
+	struct place places[SIG_NAME_MAX / 2 + 1];
+	uint8_t name[TABLE_NAME] __attribute__((aligned(16)));
 	unsigned n;
 
 	if (f->len == 0 || f->len > 253)
 		return;
-	n = label_starts(f->value, f->len, t->labels_max, starts);
+	memset(name + f->len / 16 * 16, 0, 32);
+	memcpy(name, f->value, f->len);
+	n = find_places(t, name, f->len, places);
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(&t->tags[(size_t)table_group(t, places[i].hash) * GROUP]);
 	for (unsigned i = 0; i < n; i++) {
-		hash[i] = sig_hash(f->value + starts[i], f->len - starts[i], t->seed);
-		__builtin_prefetch(&t->slots[hash[i] & t->mask]);
+		size_t g = (size_t)table_group(t, places[i].hash) * GROUP;
+		unsigned b = group_tags(&t->tags[g], table_tag(places[i].hash));
+
+		if (b)
+			__builtin_prefetch(&t->nodes[g + (unsigned)__builtin_ctz(b)]);
 	}
 	for (unsigned i = 0; i < n; i++) {
+		unsigned at = places[i].start;
 		const struct table_node *node = table_find(
-		    t, hash[i], f->value + starts[i], f->len - starts[i]);
+		    t, places[i].hash, f->value + at, f->len - at);
 
 		if (node)
 			use_node(m, node, fact, f->len);

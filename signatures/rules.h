@@ -14,7 +14,9 @@
 #define SIGNATURES_RULES_H
 
 #include <hs.h>
+#include <string.h>
 
+#include "signatures/base/hash.h"
 #include "signatures/pattern.h"
 #include "signatures/ruleset.h"
 #include "signatures/value.h"
@@ -29,32 +31,93 @@ struct table_ref {
 	uint16_t specificity;
 	uint16_t fields; /* which name fields it may be met in */
 	uint8_t head_len;
-	uint8_t open; /* enum sig_pattern_open; only names longer than the key when != NO */
-	bool simple;
-	uint8_t grade; /* of evidence other than names */
+	uint8_t open : 2; /* enum sig_pattern_open */
+	uint8_t simple : 1;
+	uint8_t portal : 1; /* simple: what sig_rec says, to spare a look there */
+	uint8_t cap;	    /* simple: likewise */
+	uint8_t grade;	    /* of evidence that is no name */
 };
-_Static_assert(sizeof(struct table_ref) == 16, "four to a cache line");
+_Static_assert(sizeof(struct table_ref) == 16, "it must fit into a node");
 
-/* Followed by n_refs refs and the key's bytes. Begins at a multiple of 8 bytes. */
+enum { NODE_KEY = 36, GROUP = 16 };
+
+/*
+ * A key with what it leads to: one cache line, so that a look-up that finds costs one. Longer keys
+ * lie in `keys`, further records in `refs`.
+ */
 struct table_node {
+	uint32_t refs_at; /* n_refs > 1: index of the first in table.refs */
+	uint32_t key_at;  /* key_len > NODE_KEY: offset in table.keys */
 	uint16_t n_refs;
 	uint8_t key_len;
-	uint8_t unused[5];
-	struct table_ref refs[];
+	uint8_t unused;
+	struct table_ref ref; /* n_refs == 1 */
+	char key[NODE_KEY];
 };
+_Static_assert(sizeof(struct table_node) == 64, "one cache line");
 
-struct table_slot {
-	uint32_t tag; /* the hash's upper half */
-	uint32_t at;  /* node's offset / 8; 0 = free */
-};
-
+/*
+ * Open addressing in groups of GROUP nodes. `tags` has a byte a node, 0 = free, else 0x80 and 7
+ * bits of the hash: small enough to stay in a cache, it answers for nearly all keys that are not
+ * there.
+ */
 struct table {
-	struct table_slot *slots;
-	uint8_t *nodes;
-	uint64_t seed, mask;
-	size_t slots_bytes, nodes_bytes;
+	uint8_t *tags;
+	struct table_node *nodes;
+	struct table_ref *refs;
+	char *keys;
+	uint64_t seed;
+	uint32_t n_groups;
 	unsigned labels_max; /* of any host key */
 };
+
+/*
+ * The hash of a host key is made label by label from the right, starting with the seed, so that all
+ * keys that a name may have cost one pass. Up to 15 bytes past the label are read, and ignored: so
+ * that no branch depends on its length.
+ */
+static inline uint64_t
+table_hash_label(uint64_t h, const uint8_t *label, size_t len, uint64_t seed)
+{
+	static const uint8_t mask[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL;
+	uint64_t x = seed, a, b;
+
+	for (; len > 16; len -= 16, label += 16)
+		x = sig_hash_mix(sig_hash_load8(label) ^ k1, sig_hash_load8(label + 8) ^ x);
+	a = sig_hash_load8(label) & sig_hash_load8(mask + 16 - len);
+	b = sig_hash_load8(label + 8) & sig_hash_load8(mask + 24 - len);
+	return sig_hash_mix(h ^ k0, sig_hash_mix(a ^ k1 ^ len, b ^ x));
+}
+
+/* A name with room to read past its end. */
+enum { TABLE_NAME = 272 };
+
+static inline uint32_t
+table_group(const struct table *t, uint64_t hash)
+{
+	return (uint32_t)(((hash & UINT32_MAX) * t->n_groups) >> 32);
+}
+
+static inline uint8_t
+table_tag(uint64_t hash)
+{
+	return (uint8_t)(0x80 | hash >> 57);
+}
+
+static inline const struct table_ref *
+table_refs(const struct table *t, const struct table_node *n)
+{
+	return n->n_refs > 1 ? &t->refs[n->refs_at] : &n->ref;
+}
+
+static inline bool
+table_is_key(const struct table *t, const struct table_node *n, const void *key, size_t len)
+{
+	return n->key_len == len &&
+	       memcmp(len > NODE_KEY ? t->keys + n->key_at : n->key, key, len) == 0;
+}
 
 enum cond_kind { COND_HOST, COND_STRING, COND_ADDRESS, COND_EXPRESSION };
 
@@ -148,7 +211,7 @@ struct table_want {
 	bool is_host;
 };
 
-/* Sorts wants; 0, -ENOMEM, or -E2BIG when more than 65535 records share a key. */
+/* `seed` is set. Sorts wants; 0, -ENOMEM, or -E2BIG when more than 65535 records share a key. */
 int table_build(struct table *t, struct table_want *wants, size_t n);
 void table_free(struct table *t);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "signatures/base/hash.h"
 #include "signatures/rules.h"
 
 enum { LINE = 64, HUGE_PAGE = 2 << 20 };
@@ -24,6 +23,24 @@ big_alloc(size_t bytes)
 		(void)madvise(p, whole, MADV_HUGEPAGE);
 	memset(p, 0, whole);
 	return p;
+}
+
+static uint64_t
+hash_of(const struct table_want *w, uint64_t seed)
+{
+	uint8_t name[TABLE_NAME] = { 0 };
+	uint64_t h = seed;
+	size_t end = w->key_len;
+
+	if (!w->is_host)
+		return sig_hash(w->key, w->key_len, seed);
+	memcpy(name, w->key, w->key_len);
+	for (size_t i = w->key_len; i-- > 0;)
+		if (name[i] == '.') {
+			h = table_hash_label(h, name + i + 1, end - i - 1, seed);
+			end = i;
+		}
+	return table_hash_label(h, name, end, seed);
 }
 
 static int
@@ -53,7 +70,7 @@ same_key(const struct table_want *a, const struct table_want *b)
 
 /* The records of one key, from wants[i] on. */
 static size_t
-group(const struct table_want *wants, size_t i, size_t n)
+group_of(const struct table_want *wants, size_t i, size_t n)
 {
 	size_t j = i + 1;
 
@@ -62,30 +79,20 @@ group(const struct table_want *wants, size_t i, size_t n)
 	return j - i;
 }
 
-/* Where a node of that size may begin: not across a line's end when it fits into one. */
-static size_t
-place(size_t at, size_t bytes)
+static struct table_node *
+free_node(struct table *t, uint64_t hash)
 {
-	if (bytes <= LINE && at / LINE != (at + bytes - 1) / LINE)
-		at = (at + LINE - 1) / LINE * LINE;
-	return at;
-}
+	uint32_t g = table_group(t, hash);
 
-static size_t
-node_bytes(size_t refs, size_t key_len)
-{
-	return (sizeof(struct table_node) + refs * sizeof(struct table_ref) + key_len + 7) / 8 * 8;
-}
+	for (;; g = g + 1 == t->n_groups ? 0 : g + 1) {
+		uint8_t *tags = t->tags + (size_t)g * GROUP;
 
-static void
-slot_put(struct table *t, uint64_t hash, size_t at)
-{
-	uint64_t i = hash & t->mask;
-
-	while (t->slots[i].at != 0)
-		i = (i + 1) & t->mask;
-	t->slots[i] = (struct table_slot){ .tag = (uint32_t)(hash >> 32),
-		.at = (uint32_t)(at / 8) };
+		for (unsigned i = 0; i < GROUP; i++)
+			if (tags[i] == 0) {
+				tags[i] = table_tag(hash);
+				return &t->nodes[(size_t)g * GROUP + i];
+			}
+	}
 }
 
 static unsigned
@@ -101,51 +108,55 @@ labels(const char *s, size_t len)
 static void
 fill(struct table *t, const struct table_want *wants, size_t n)
 {
-	size_t at = 8; /* 0 means a free slot */
+	uint32_t refs_at = 0, keys_at = 0;
 
 	for (size_t i = 0, k; i < n; i += k) {
-		struct table_node *node;
+		const struct table_want *w = &wants[i];
+		struct table_node *node = free_node(t, w->hash);
 
-		k = group(wants, i, n);
-		at = place(at, node_bytes(k, wants[i].key_len));
-		node = (struct table_node *)(t->nodes + at);
+		k = group_of(wants, i, n);
 		node->n_refs = (uint16_t)k;
-		node->key_len = wants[i].key_len;
-		for (size_t j = 0; j < k; j++)
-			node->refs[j] = wants[i + j].ref;
-		memcpy(&node->refs[k], wants[i].key, wants[i].key_len);
-		slot_put(t, wants[i].hash, at);
-		if (wants[i].is_host && labels(wants[i].key, wants[i].key_len) > t->labels_max)
-			t->labels_max = labels(wants[i].key, wants[i].key_len);
-		at += node_bytes(k, wants[i].key_len);
+		node->key_len = w->key_len;
+		node->ref = w->ref;
+		node->refs_at = refs_at;
+		for (size_t j = 0; k > 1 && j < k; j++)
+			t->refs[refs_at++] = wants[i + j].ref;
+		if (w->key_len > NODE_KEY) {
+			memcpy(t->keys + keys_at, w->key, w->key_len);
+			node->key_at = keys_at;
+			keys_at += w->key_len;
+		} else {
+			memcpy(node->key, w->key, w->key_len);
+		}
+		if (w->is_host && labels(w->key, w->key_len) > t->labels_max)
+			t->labels_max = labels(w->key, w->key_len);
 	}
 }
 
 int
 table_build(struct table *t, struct table_want *wants, size_t n)
 {
-	size_t keys = 0, bytes = 8, slots = 8;
+	size_t nodes = 0, refs = 0, keys = 0;
 
 	for (size_t i = 0; i < n; i++)
-		wants[i].hash = sig_hash(wants[i].key, wants[i].key_len, t->seed);
+		wants[i].hash = hash_of(&wants[i], t->seed);
 	if (n > 1)
 		qsort(wants, n, sizeof(*wants), by_key);
 	for (size_t i = 0, k; i < n; i += k) {
-		k = group(wants, i, n);
+		k = group_of(wants, i, n);
 		if (k > UINT16_MAX)
 			return -E2BIG;
-		keys++;
-		bytes = place(bytes, node_bytes(k, wants[i].key_len));
-		bytes += node_bytes(k, wants[i].key_len);
+		nodes++;
+		refs += k > 1 ? k : 0;
+		keys += wants[i].key_len > NODE_KEY ? wants[i].key_len : 0;
 	}
-	while (slots < 2 * keys)
-		slots *= 2;
-	t->mask = slots - 1;
-	t->slots_bytes = slots * sizeof(struct table_slot);
-	t->nodes_bytes = bytes;
-	t->slots = big_alloc(t->slots_bytes);
-	t->nodes = big_alloc(bytes);
-	if (!t->slots || !t->nodes)
+	/* Seven tenths full: one group in ten overflows into the next. */
+	t->n_groups = (uint32_t)(nodes * 10 / 7 / GROUP + 1);
+	t->tags = big_alloc((size_t)t->n_groups * GROUP);
+	t->nodes = big_alloc((size_t)t->n_groups * GROUP * sizeof(struct table_node));
+	t->refs = malloc((refs + 1) * sizeof(*t->refs));
+	t->keys = malloc(keys + 1);
+	if (!t->tags || !t->nodes || !t->refs || !t->keys)
 		return -ENOMEM;
 	fill(t, wants, n);
 	return 0;
@@ -154,6 +165,8 @@ table_build(struct table *t, struct table_want *wants, size_t n)
 void
 table_free(struct table *t)
 {
-	free(t->slots);
+	free(t->tags);
 	free(t->nodes);
+	free(t->refs);
+	free(t->keys);
 }

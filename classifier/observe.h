@@ -163,20 +163,29 @@ enum clf_obs clf_http_status(struct sig_bytes stream, unsigned *ret_status, uint
 
 /* --- HTTP/2 with prior knowledge, h2c (RFC 9113, HPACK RFC 7541 by libnghttp2's inflater) --- */
 
-struct clf_h2; /* inflater and position; from the engine's set-up memory */
+struct clf_h2; /* inflater, its arena, and position; from the engine's set-up memory */
 struct clf_h2 *clf_h2_new(void);
 void clf_h2_free(struct clf_h2 *h);
-void clf_h2_reset(struct clf_h2 *h);
+void clf_h2_reset(struct clf_h2 *h); /* for another connection */
 struct clf_h2_req {
 	bool have_authority, have_path, have_user_agent;
-	struct clf_name authority;	  /* port removed; points into h */
-	const uint8_t *path, *user_agent; /* point into h */
+	bool connect;
+	bool ambiguous;		   /* :authority and Host differ, or one of them comes twice */
+	struct clf_name authority; /* :authority, else Host; port removed; points into h */
+	const uint8_t *path, *user_agent; /* point into h, valid until the next call; may be cut */
 	uint16_t path_len, user_agent_len;
 	uint32_t stream_id;
 };
 bool clf_h2_looks(struct sig_bytes stream); /* begins with (a part of) the client preface */
-/* New prefix bytes beyond what was eaten before; DONE for each request read (call again), MORE. */
+/*
+ * `stream` begins where the preface begins, at every call; what was eaten before is passed over.
+ * DONE for each request read (call again), MORE when the prefix ends, NOT_MINE, BAD. Once BAD, it
+ * stays so: HPACK cannot be taken up again.
+ */
 enum clf_obs clf_h2_next(struct clf_h2 *h, struct sig_bytes stream, struct clf_h2_req *ret);
+/* Bytes that need not be shown again, and: the caller forgot the first n of them. */
+uint32_t clf_h2_eaten(const struct clf_h2 *h);
+void clf_h2_forget(struct clf_h2 *h, uint32_t n);
 
 /* --- DNS (RFC 1035, 3596, 9460; over UDP, or TCP with its 2-byte length taken off) --- */
 

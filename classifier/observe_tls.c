@@ -326,7 +326,7 @@ join_header(struct clf_tls_joiner *j, uint32_t *ret_len)
 	if (have == 0)
 		return CLF_OBS_MORE;
 	type = s->p[0];
-	if (type != CLF_TLS_HANDSHAKE && type != CLF_TLS_CCS) {
+	if (type != CLF_TLS_HANDSHAKE && (type != CLF_TLS_CCS || j->stop_at_ccs)) {
 		j->stop_type = type;
 		return refuse;
 	}

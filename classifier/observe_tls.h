@@ -30,6 +30,7 @@ struct clf_tls_joiner {
 	uint32_t left_out;    /* bytes of the last record that did not fit into join */
 	bool at_header;	      /* the prefix ends inside a record header */
 	bool first_seen;      /* a handshake record was seen */
+	bool stop_at_ccs;     /* what follows a ChangeCipherSpec is encrypted (TLS <= 1.2) */
 	uint8_t stop_type;    /* record type that ended the handshake bytes, 0 none */
 };
 

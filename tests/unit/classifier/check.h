@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_CLASSIFIER_CHECK_H
 #define TESTS_UNIT_CLASSIFIER_CHECK_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -255,6 +255,8 @@ dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_
 	if (!config->verbose)
 		add(&a, "--log-level=*:4");
 	open_log(config->verbose);
+	/* One program a device is all we load: no dispatcher, which would want a bpffs. */
+	(void)setenv("LIBXDP_SKIP_DISPATCHER", "1", 0);
 	rc = rte_eal_init(a.argc, a.argv);
 	if (rc < 0) {
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "DPDK does not start: %s%s",

@@ -112,6 +112,8 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	if (c->test_hooks)
+		sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	plane->started_us = dp_clock_read(CLOCK_REALTIME);
@@ -181,6 +183,14 @@ finish_replay(struct dp_plane *plane)
 	return EXIT_FAILED;
 }
 
+/* test_hooks: an engine that hangs for a while, for the tests of the watchdog. */
+static void
+stall_first_worker(struct dp_plane *plane)
+{
+	atomic_store(&plane->workers[0].stall_ms, 3000);
+	atomic_fetch_or(&plane->workers[0].asked, DP_ASK_STALL);
+}
+
 static int
 wait_and_serve(struct dp_plane *plane)
 {
@@ -200,6 +210,8 @@ wait_and_serve(struct dp_plane *plane)
 		if (n > 0 && read(fd.fd, &got, sizeof(got)) == sizeof(got)) {
 			if (got.ssi_signo == SIGHUP)
 				dp_reload_ask(plane);
+			else if (got.ssi_signo == SIGUSR1)
+				stall_first_worker(plane);
 			else
 				break;
 		}

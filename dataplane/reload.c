@@ -52,6 +52,10 @@ reload_once(struct dp_reload *r, dp_reload_fn *done, void *ctx)
 			    DP_RETIRED_MAX);
 		}
 	}
+	/* Whoever hears the outcome may ask for the next reload at once. */
+	pthread_mutex_lock(&r->lock);
+	r->busy = false;
+	pthread_mutex_unlock(&r->lock);
 	done(ctx, rc, &diag);
 	sig_diag_free(&diag);
 }
@@ -83,7 +87,6 @@ run(void *arg)
 			reload_once(r, done, ctx);
 		(void)dp_rules_reap(&r->plane->slot);
 		pthread_mutex_lock(&r->lock);
-		r->busy = false;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;

@@ -157,14 +157,12 @@ reject(struct dp_worker *w, uint16_t index, const struct rte_mbuf *m, const stru
 	};
 	uint16_t peer = w->ports->port[index].peer;
 
-	if (r->icmp_reject) {
-		if (icmp_allowed(w))
-			inject(w, peer, made, dp_reject_unreachable(&frame, made));
-		return;
-	}
 	if (r->first_of_verdict)
 		inject(w, index, made, dp_reject_rst_on(&frame, made));
-	inject(w, peer, made, dp_reject_rst_back(&frame, made));
+	unsigned len = dp_reject_rst_back(&frame, made);
+	if (len == 0 && r->icmp_reject && icmp_allowed(w))
+		len = dp_reject_unreachable(&frame, made);
+	inject(w, peer, made, len);
 }
 
 /* The slow branch: some frames of the burst stop here. The others keep their order. */

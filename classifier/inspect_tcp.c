@@ -109,8 +109,10 @@ feed_ndpi(struct clf_visit *v, struct clf_ctx *c, size_t grown)
 
 	if (mode == CLF_NDPI_OFF || c->ndpi_done)
 		return;
+	/* Undecided: only where the readers have nothing, or the server spoke first. */
 	if (mode == CLF_NDPI_UNDECIDED &&
-	    (c->reader != CLF_READ_NONE && (c->reader != CLF_READ_START || v->dir == CLF_UP)))
+	    (c->decided || (c->reader != CLF_READ_NONE &&
+			       (c->reader != CLF_READ_START || v->dir == CLF_UP))))
 		return;
 	if (grown == v->pkt->payload_len && (c->ndpi_packets != 0 || c->data_packets[v->dir] == 1))
 		clf_feed_ndpi_raw(v, c);

@@ -225,6 +225,9 @@ void clf_result_of(const struct clf_engine *e, uint32_t flow, struct clf_result 
 struct clf_ctx *clf_ctx_of(struct clf_engine *e, const struct clf_flow *f);
 struct clf_ctx *clf_ctx_open(struct clf_engine *e, uint32_t flow);
 void clf_ctx_close(struct clf_engine *e, struct clf_ctx *c);
+/* Frees a context of a flow that is only watched or has shown no data. False: none found. */
+bool clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this);
+void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
 void clf_ctx_touch(struct clf_engine *e, struct clf_ctx *c);
 void clf_add_fact(struct clf_ctx *c, enum sig_field field, const void *value, size_t len,
     uint32_t packet, uint8_t group);

@@ -73,14 +73,14 @@ clf_ctx_of(struct clf_engine *e, const struct clf_flow *f)
 }
 
 /* Takes a context from a flow that can spare it: only watched, or no data came yet. */
-static bool
-steal(struct clf_engine *e)
+bool
+clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this)
 {
 	uint32_t at = e->oldest_ctx;
 
 	for (unsigned i = 0; i < 8 && at != 0; i++, at = e->ctxs[at].newer) {
 		struct clf_ctx *c = &e->ctxs[at];
-		if (!c->decided && c->data_packets[0] + c->data_packets[1] != 0)
+		if (c == not_this || (!c->decided && c->data_packets[0] + c->data_packets[1] != 0))
 			continue;
 		clf_ctx_close(e, c);
 		return true;
@@ -94,7 +94,7 @@ clf_ctx_open(struct clf_engine *e, uint32_t flow)
 	struct clf_flow *f = &e->table.flows[flow];
 	uint32_t at = e->free_ctx;
 
-	if (at == 0 && e->used_ctx == e->max_ctx && steal(e))
+	if (at == 0 && e->used_ctx == e->max_ctx && clf_ctx_steal(e, NULL))
 		at = e->free_ctx;
 	if (at != 0)
 		e->free_ctx = e->ctxs[at].newer;
@@ -386,6 +386,11 @@ settle(struct clf_visit *v, struct clf_ctx *c)
 	}
 	if (c->data_packets[0] + c->data_packets[1] == 0)
 		return;
+	/* Two readings: the server's word, or the time-out, is waited for, so that both are told.
+	 */
+	if ((c->flags & CLF_FL_AMBIGUOUS) && c->reader == CLF_READ_TLS &&
+	    c->data_packets[CLF_DOWN] == 0)
+		return;
 	if (c->fresh) {
 		c->fresh = 0;
 		clf_weigh(e, v->flow, c, c->group, &e->weighed);
@@ -461,4 +466,6 @@ clf_inspect(struct clf_visit *v)
 		clf_read_on(v, c);
 		settle(v, c);
 	}
+	if (tcp && !is_latched(v->f) && v->f->ctx != 0)
+		clf_keep_streams(e, c);
 }

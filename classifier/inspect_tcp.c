@@ -111,13 +111,24 @@ feed_ndpi(struct clf_visit *v, struct clf_ctx *c, size_t grown)
 		return;
 	/* Undecided: only where the readers have nothing, or the server spoke first. */
 	if (mode == CLF_NDPI_UNDECIDED &&
-	    (c->decided || (c->reader != CLF_READ_NONE &&
-			       (c->reader != CLF_READ_START || v->dir == CLF_UP))))
+	    (c->decided ||
+		(c->reader != CLF_READ_NONE && (c->reader != CLF_READ_START || v->dir == CLF_UP))))
 		return;
 	if (grown == v->pkt->payload_len && (c->ndpi_packets != 0 || c->data_packets[v->dir] == 1))
 		clf_feed_ndpi_raw(v, c);
 	else
 		clf_feed_ndpi_stream(v, c, v->dir);
+}
+
+/* A stream; where none is left, a flow that is only watched gives up its own. */
+static struct clf_stream *
+open_stream(struct clf_engine *e, struct clf_ctx *c)
+{
+	struct clf_stream *s = clf_stream_open(e->streams);
+
+	if (!s && clf_ctx_steal(e, c))
+		s = clf_stream_open(e->streams);
+	return s;
 }
 
 static void
@@ -132,7 +143,7 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	if (!wants(v, c))
 		return;
 	if (!*s)
-		*s = clf_stream_open(e->streams);
+		*s = open_stream(e, c);
 	if (!*s) {
 		e->stats.stream_full++;
 		c->flags |= CLF_FL_OVER_LIMIT;
@@ -141,7 +152,8 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 		return;
 	}
 	struct sig_bytes before = clf_stream_view(*s);
-	enum clf_push push = clf_stream_push(e->streams, *s, v->pkt, e->config.trust_checksums);
+	enum clf_push push = clf_stream_push_borrow(
+	    e->streams, *s, v->pkt, e->config.trust_checksums);
 	c->flags |= clf_stream_flags(*s) & stream_flags;
 	if (push == CLF_PUSH_NO_ROOM)
 		c->flags |= CLF_FL_OVER_LIMIT;
@@ -158,6 +170,16 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	feed_ndpi(v, c, grown);
 }
 
+/* What lives on after this packet must not point into its frame. */
+void
+clf_keep_streams(struct clf_engine *e, struct clf_ctx *c)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		if (c->stream[dir] && !clf_stream_keep(e->streams, c->stream[dir]))
+			c->flags |= CLF_FL_OVER_LIMIT;
+	}
+}
+
 void
 clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c)
 {
@@ -166,7 +188,7 @@ clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c)
 
 	if (v->pkt->tcp_flags & SYN) {
 		if (!*s)
-			*s = clf_stream_open(e->streams);
+			*s = open_stream(e, c);
 		if (*s)
 			clf_stream_syn(*s, v->pkt);
 	}

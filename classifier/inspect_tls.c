@@ -82,6 +82,22 @@ second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, uint32_t packet)
 		clf_add_name(c, SIG_F_TLS_SNI, &h->sni, packet, CLF_GROUP_ALL);
 }
 
+/* Bytes came twice and disagreed: what the other reading says is told too. */
+static void
+other_reading(struct clf_visit *v, struct clf_ctx *c)
+{
+	struct clf_tls_hello *h = &v->e->hello;
+	struct sig_bytes other = clf_stream_other(c->stream[CLF_UP]);
+
+	if (sig_bytes_left(&other) == 0)
+		return;
+	c->flags |= CLF_FL_AMBIGUOUS;
+	c->fresh = 1;
+	if (clf_tls_client_hello(other, v->e->join, h) == CLF_OBS_DONE && h->have_sni &&
+	    (!c->hello_sni || name_hash(&h->sni) != c->sni_hash))
+		clf_add_name(c, SIG_F_TLS_SNI, &h->sni, clf_packet_number(v->f), CLF_GROUP_ALL);
+}
+
 bool
 clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 {
@@ -89,6 +105,7 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	enum clf_obs r;
 
 	if (c->hello) {
+		other_reading(v, c);
 		if (!sig_bytes_skip(&stream, c->hello_next) || sig_bytes_left(&stream) == 0)
 			return false;
 		r = clf_tls_client_hello(stream, v->e->join, h);
@@ -123,6 +140,7 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	c->need[CLF_UP] = 0;
 	c->hello_next = h->consumed;
 	clf_take_hello(v, c, h, false);
+	other_reading(v, c);
 	if (r == CLF_OBS_DONE)
 		c->watch |= CLF_WATCH_RETRY;
 	return false;

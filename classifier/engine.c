@@ -5,6 +5,7 @@
  * engine_flow.c, in order.
  */
 #include "classifier/engine_state.h"
+#include "classifier/parse_fast.h"
 
 struct burst {
 	struct clf_pkt pkt[CLF_BURST_MAX];
@@ -21,8 +22,11 @@ parse_all(struct clf_engine *e, const struct clf_frame *frames, unsigned n, stru
 {
 	uint64_t bytes = 0;
 
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(frames[i].data);
 	for (unsigned i = 0; i < n; i++) {
-		clf_parse_frame(&frames[i], e->parse_options, &b->pkt[i]);
+		if (!clf_parse_fast(&frames[i], e->parse_options, &b->pkt[i]))
+			clf_parse_frame(&frames[i], e->parse_options, &b->pkt[i]);
 		e->stats.parse[b->pkt[i].parse]++;
 		bytes += frames[i].wire_len;
 	}
@@ -44,12 +48,16 @@ hash_all(const struct clf_engine *e, unsigned n, struct burst *b)
 static void
 find_all(const struct clf_engine *e, unsigned n, struct burst *b)
 {
+	const struct clf_flow_bucket *home;
+
 	for (unsigned i = 0; i < n; i++) {
 		b->found[i] = 0;
 		if (b->pkt[i].parse != CLF_P_OK)
 			continue;
-		b->found[i] = clf_flow_candidate(
-		    clf_flow_bucket(&e->table, b->key[i].hash), b->key[i].hash);
+		home = clf_flow_bucket(&e->table, b->key[i].hash);
+		b->found[i] = clf_flow_candidate(home, b->key[i].hash);
+		if (__builtin_expect(b->found[i] == 0 && home->strays != 0, 0))
+			b->found[i] = clf_flow_candidate_stray(&e->table, home, b->key[i].hash);
 		__builtin_prefetch(&e->table.flows[b->found[i]], 1);
 	}
 }

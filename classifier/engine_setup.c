@@ -49,7 +49,8 @@ set_limits(struct clf_engine *e, const struct clf_engine_config *c)
 	e->limit_us[CLF_CLASS_OTHER] = seconds(c->udp_idle_s, 120);
 	e->inspect_us = seconds(c->inspect_s, 30);
 	e->watch_us = seconds(0, WATCH_S);
-	e->parse_options = c->walk_tunnels ? CLF_PARSE_TUNNELS : 0;
+	e->parse_options = (c->walk_tunnels ? CLF_PARSE_TUNNELS : 0) |
+			   (c->trust_checksums ? CLF_PARSE_IP_CHECKSUM : 0);
 }
 
 /* Copies a list of networks; the given ones may go away. */

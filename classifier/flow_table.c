@@ -128,6 +128,17 @@ bucket_after(const struct clf_flow_table *t, const struct clf_flow_bucket *home,
 }
 
 uint32_t
+clf_flow_candidate_stray(
+    const struct clf_flow_table *t, const struct clf_flow_bucket *home, uint64_t hash)
+{
+	uint32_t flow = 0;
+
+	for (unsigned i = 1; i < CLF_BUCKET_PROBE && flow == 0; i++)
+		flow = clf_flow_candidate(bucket_after(t, home, i), hash);
+	return flow;
+}
+
+uint32_t
 clf_flow_find(
     const struct clf_flow_table *t, const struct clf_flow_key *key, const struct clf_pkt *pkt)
 {

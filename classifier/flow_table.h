@@ -176,6 +176,10 @@ clf_flow_candidate(const struct clf_flow_bucket *b, uint64_t hash)
 	return 0;
 }
 
+/* The same over the buckets that strays of `home` may have gone to. */
+uint32_t clf_flow_candidate_stray(
+    const struct clf_flow_table *t, const struct clf_flow_bucket *home, uint64_t hash);
+
 /* CLF_UP or CLF_DOWN of a packet whose key was swapped or not. */
 static inline unsigned
 clf_flow_dir(const struct clf_flow *f, bool swap)

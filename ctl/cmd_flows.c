@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome flows: recent flow records. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "ctl/rows.h"
+#include "ctl/source.h"
+#include "ctl/verbs.h"
+
+enum flows_opt { O_FOLLOW = 1, O_NAME, O_VERDICT, O_MATCHED };
+
+static const struct ctl_opt opts[] = {
+	{ "follow", 'F', NULL, O_FOLLOW, "go on with new ones as they come; end with Ctrl-C" },
+	{ "name", 0, "TEXT", O_NAME, "only flows with this in a host name" },
+	{ "verdict", 0, "WORD", O_VERDICT, "only: pass, drop, reset, would-drop, would-reset" },
+	{ "matched", 'm', NULL, O_MATCHED, "only flows that a signature knows" },
+	CTL_OPTS_FILTER,
+	CTL_OPT_LIMIT,
+	CTL_OPTS_SOURCE,
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+struct flows {
+	struct ctl_common common;
+	struct ctl_print *print;
+	const char *name;
+	int verdict; /* -1 any */
+	bool follow, matched, closed, sensors;
+	uint64_t limit, shown;
+};
+
+static bool
+has_name(const struct clf_event *e, const char *want)
+{
+	size_t len = strlen(want);
+
+	for (unsigned i = 0; i <= e->n_names && i <= CLF_NAMES_MAX; i++) {
+		struct clf_str s = i < e->n_names ? e->names[i] : e->name;
+		if (s.len >= len && memmem(clf_event_str(e, s), s.len, want, len))
+			return true;
+	}
+	return false;
+}
+
+static bool
+on_record(void *ctx, const struct clf_event *e, const char *sensor)
+{
+	struct flows *f = ctx;
+
+	if ((f->verdict >= 0 && e->verdict != f->verdict) ||
+	    (f->matched && e->signature.len == 0) || (f->name && !has_name(e, f->name)))
+		return true;
+	if (!ctl_print_flow(f->print, e, f->sensors ? sensor : NULL)) {
+		f->closed = true;
+		return false;
+	}
+	if (f->limit && ++f->shown >= f->limit)
+		f->closed = true;
+	return !f->closed;
+}
+
+static int
+take_verdict(struct flows *f, const char *value)
+{
+	for (int v = CLF_PASS; v <= CLF_WOULD_RESET; v++)
+		if (strcmp(clf_verdict_name(v), value) == 0) {
+			f->verdict = v;
+			return -1;
+		}
+	return ctl_usage(f->common.verb,
+	    "--verdict %s: one of pass, drop, reset, would-drop, would-reset", value);
+}
+
+static int
+read_args(struct flows *f, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	int id, code = -1;
+
+	ctl_args_init(&a, f->common.verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		switch (id) {
+		case CTL_BAD: return CTL_USAGE;
+		case CTL_HELPED: return ctl_finish(CTL_OK);
+		case CTL_POSITIONAL:
+			return ctl_usage(f->common.verb,
+			    "what is \"%s\"? filters are options: --name, --vendor, --host ...",
+			    value);
+		case O_FOLLOW: f->follow = true; break;
+		case O_MATCHED: f->matched = true; break;
+		case O_NAME: f->name = value; break;
+		case O_VERDICT: code = take_verdict(f, value); break;
+		default: ctl_common_take(&f->common, id, value, &code);
+		}
+	}
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct flows f = { .verdict = -1 };
+	struct ctl_source *source;
+	char cursor[64] = "";
+	int code;
+
+	ctl_common_init(&f.common, &ctl_verb_flows);
+	code = read_args(&f, argc, argv);
+	if (code >= 0)
+		return code;
+	code = ctl_source_open(&f.common, CTL_WANT_ANY, &source);
+	if (code != CTL_OK)
+		return code;
+	f.limit = f.common.filter.limit;
+	f.common.filter.limit = 0;
+	f.sensors = f.common.all_sensors || f.common.filter.sensor;
+	if (f.common.format == CTL_JSON)
+		f.common.format = CTL_JSON_LINES; /* a stream: one object a line */
+	f.print = ctl_print_new(stdout, f.common.format, ctl_flow_columns);
+	do {
+		code = ctl_source_records(source, &f.common.filter, cursor, on_record, &f);
+		if (!f.follow || f.closed || code != CTL_OK)
+			break;
+		ctl_print_flush(f.print);
+		if (ferror(stdout))
+			break;
+		usleep(300 * 1000);
+	} while (true);
+	ctl_print_end(f.print);
+	ctl_source_close(source);
+	return ctl_finish(code);
+}
+
+const struct ctl_verb ctl_verb_flows = {
+	.name = "flows",
+	.group = "look",
+	.usage = "[FILTER...] [--follow] [--json|--csv]",
+	.summary = "recent flow records, with evidence and verdict",
+	.about = "What the daemon (or the store) holds of single flows, oldest first. With --json "
+		 "one object a\n"
+		 "line, as `scan --flows --json` gives them.",
+	.examples = "phonehome flows --matched --follow\n"
+		    "phonehome flows --host 10.1.2.3 --since 1h\n"
+		    "phonehome flows --verdict would-drop --since 1d --csv\n"
+		    "phonehome flows --name cloudsink --json | jq .evidence",
+	.opts = opts,
+	.run = run,
+};

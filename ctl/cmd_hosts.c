@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome hosts: who runs X, and since when not any more. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ctl/print.h"
+#include "ctl/source.h"
+#include "ctl/verbs.h"
+
+enum hosts_opt { O_NOT_SEEN = 1 };
+
+static const struct ctl_opt opts[] = {
+	{ "not-seen", 0, "SPAN", O_NOT_SEEN, "only hosts not seen calling for that long (30d)" },
+	CTL_OPTS_FILTER,
+	CTL_OPT_FORWARDERS,
+	CTL_OPT_LIMIT,
+	CTL_OPTS_SOURCE,
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+enum host_column {
+	H_HOST,
+	H_VENDOR,
+	H_COUNTRY,
+	H_PRODUCT,
+	H_FUNCTIONS,
+	H_FLOWS,
+	H_SURE,
+	H_FIRST,
+	H_LAST,
+	H_QUIET,
+	H_FORWARDER,
+	H_NAMES,
+	H_MAX
+};
+static const struct ctl_column columns[H_MAX + 1] = {
+	[H_HOST] = { "host", "HOST", 0, 0 },
+	[H_VENDOR] = { "vendor", "VENDOR", 8, 0 },
+	[H_COUNTRY] = { "country", "CC", 0, 0 },
+	[H_PRODUCT] = { "product", "PRODUCT", 8, 0 },
+	[H_FUNCTIONS] = { "functions", "DOES", 10, 0 },
+	[H_FLOWS] = { "flows", "FLOWS", 0, 3 },
+	[H_SURE] = { "confidence", "SURE", 0, 4 },
+	[H_FIRST] = { "first_seen", "FIRST SEEN", 0, 5 },
+	[H_LAST] = { "last_seen", "LAST SEEN", 0, 0 },
+	[H_QUIET] = { NULL, "QUIET FOR", 0, 2 },
+	[H_FORWARDER] = { "forwarder", "FORWARDS", 0, 6 },
+	[H_NAMES] = { "names", "EVIDENCE", 16, 0 },
+};
+
+/* One host and product; all its functions and sensors together. */
+struct entry {
+	char *host, *vendor, *country, *product;
+	char *names[STORE_ROW_NAMES_MAX];
+	unsigned n_names;
+	uint16_t functions; /* bits */
+	uint8_t confidence;
+	bool forwarder;
+	uint64_t flows, first_us, last_us;
+};
+
+struct hosts {
+	struct ctl_common common;
+	const char *what; /* product, vendor, or part of either's name */
+	uint64_t not_seen_us;
+	struct entry *entries;
+	size_t n, cap;
+};
+
+static bool
+asked_for(const struct hosts *h, const struct store_row *row)
+{
+	const char *texts[] = { row->product, row->product_id, row->vendor, row->vendor_id };
+
+	if (!h->what)
+		return true;
+	for (unsigned i = 0; i < 4; i++)
+		if (texts[i] && strcasestr(texts[i], h->what))
+			return true;
+	return false;
+}
+
+static char *
+copy(const char *s)
+{
+	return strdup(s ? s : "");
+}
+
+static bool
+take_row(void *ctx, const struct store_row *row)
+{
+	struct hosts *h = ctx;
+
+	if (!asked_for(h, row))
+		return true;
+	if (h->n == h->cap) {
+		size_t cap = h->cap ? h->cap * 2 : 256;
+		struct entry *more = reallocarray(h->entries, cap, sizeof(*more));
+		if (!more) {
+			ctl_error("out of memory after %zu rows: filter", h->n);
+			return false;
+		}
+		h->entries = more;
+		h->cap = cap;
+	}
+	struct entry *e = &h->entries[h->n++];
+	*e = (struct entry){
+		.host = copy(row->host),
+		.vendor = copy(row->vendor),
+		.country = copy(row->country),
+		.product = copy(row->product),
+		.functions = (uint16_t)(1u << row->function),
+		.confidence = row->confidence,
+		.forwarder = row->forwarder,
+		.flows = row->flows,
+		.first_us = row->first_seen_us,
+		.last_us = row->last_seen_us,
+	};
+	for (unsigned i = 0; i < row->n_names; i++)
+		e->names[e->n_names++] = copy(row->names[i]);
+	return true;
+}
+
+static int
+by_product(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+	int c = strcmp(a->vendor, b->vendor);
+
+	c = c ? c : strcmp(a->product, b->product);
+	c = c ? c : strcmp(a->host, b->host);
+	return c ? c : (int)b->confidence - (int)a->confidence;
+}
+
+static void
+free_entry(struct entry *e)
+{
+	free(e->host);
+	free(e->vendor);
+	free(e->country);
+	free(e->product);
+	for (unsigned i = 0; i < e->n_names; i++)
+		free(e->names[i]);
+}
+
+static void
+join(struct entry *into, struct entry *e)
+{
+	into->functions |= e->functions;
+	into->forwarder |= e->forwarder;
+	into->flows += e->flows;
+	if (e->first_us < into->first_us)
+		into->first_us = e->first_us;
+	if (e->last_us > into->last_us)
+		into->last_us = e->last_us;
+	for (unsigned i = 0; i < e->n_names && into->n_names < STORE_ROW_NAMES_MAX; i++) {
+		bool known = false;
+		for (unsigned k = 0; k < into->n_names; k++)
+			known |= strcmp(into->names[k], e->names[i]) == 0;
+		if (!known)
+			into->names[into->n_names++] = copy(e->names[i]);
+	}
+}
+
+static void
+fold_entries(struct hosts *h)
+{
+	size_t kept = 0;
+
+	if (h->n > 0)
+		qsort(h->entries, h->n, sizeof(*h->entries), by_product);
+	for (size_t i = 0; i < h->n; i++) {
+		struct entry *e = &h->entries[i], *last = kept ? &h->entries[kept - 1] : NULL;
+		if (last && strcmp(last->host, e->host) == 0 &&
+		    strcmp(last->product, e->product) == 0 &&
+		    strcmp(last->vendor, e->vendor) == 0) {
+			join(last, e);
+			free_entry(e);
+		} else {
+			h->entries[kept++] = *e;
+		}
+	}
+	h->n = kept;
+}
+
+static bool
+print_entry(struct hosts *h, struct ctl_print *p, const struct entry *e)
+{
+	struct ctl_value v[H_MAX];
+	char *functions[SIG_FN_MAX];
+	char quiet[CTL_HUMAN_MAX] = "";
+	unsigned n = 0;
+
+	for (unsigned f = 1; f < SIG_FN_MAX; f++)
+		if (e->functions & (1u << f))
+			functions[n++] = (char *)sig_function_name(f);
+	if (e->last_us && h->common.now_us > e->last_us)
+		ctl_human_span((h->common.now_us - e->last_us) / 1000000, quiet);
+	v[H_HOST] = ctl_text(e->host);
+	v[H_VENDOR] = ctl_text(e->vendor);
+	v[H_COUNTRY] = ctl_text(e->country);
+	v[H_PRODUCT] = ctl_text(e->product);
+	v[H_FUNCTIONS] = (struct ctl_value){ .kind = CTL_K_LIST };
+	v[H_FUNCTIONS].list.item = functions;
+	v[H_FUNCTIONS].list.n = n;
+	v[H_FLOWS] = ctl_number(CTL_K_UINT, e->flows);
+	v[H_SURE] = ctl_text(e->confidence ? sig_confidence_name(e->confidence) : NULL);
+	v[H_FIRST] = ctl_number(CTL_K_TIME, e->first_us);
+	v[H_LAST] = ctl_number(CTL_K_TIME, e->last_us);
+	v[H_QUIET] = ctl_text(quiet);
+	v[H_FORWARDER] = ctl_number(CTL_K_BOOL, e->forwarder);
+	v[H_NAMES] = (struct ctl_value){ .kind = CTL_K_LIST };
+	v[H_NAMES].list.item = e->names;
+	v[H_NAMES].list.n = e->n_names;
+	return ctl_print_row(p, v);
+}
+
+static void
+print_all(struct hosts *h, uint64_t limit)
+{
+	struct ctl_print *p = ctl_print_new(stdout, h->common.format, columns);
+	uint64_t shown = 0;
+	bool go = true;
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct entry *e = &h->entries[i];
+		bool quiet = !h->not_seen_us || e->last_us < h->not_seen_us;
+		if (go && quiet && (!limit || shown < limit)) {
+			shown++;
+			go = print_entry(h, p, e);
+		}
+		free_entry(e);
+	}
+	free(h->entries);
+	ctl_print_end(p);
+	if (shown == 0 && h->common.format == CTL_TABLE)
+		ctl_note("no host%s%s%s", h->not_seen_us ? " that fell silent" : "",
+		    h->what ? " runs " : "", h->what ? h->what : "");
+}
+
+static int
+read_args(struct hosts *h, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	int id, code = -1;
+
+	ctl_args_init(&a, h->common.verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL) {
+			if (h->what)
+				return ctl_usage(h->common.verb, "one product or vendor at a time");
+			h->what = value;
+		} else if (id == O_NOT_SEEN) {
+			if (ctl_when(value, h->common.now_us, &h->not_seen_us) < 0)
+				return ctl_usage(h->common.verb,
+				    "--not-seen %s: want 30d, 12h or a date", value);
+		} else {
+			ctl_common_take(&h->common, id, value, &code);
+		}
+	}
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct hosts h = { 0 };
+	struct ctl_source *source;
+	int code;
+
+	ctl_common_init(&h.common, &ctl_verb_hosts);
+	code = read_args(&h, argc, argv);
+	if (code >= 0)
+		return code;
+	code = ctl_source_open(&h.common, CTL_WANT_ANY, &source);
+	if (code != CTL_OK)
+		return code;
+	uint64_t limit = h.common.filter.limit;
+	h.common.filter.limit = 0;
+	code = ctl_source_rows(source, &h.common.filter, take_row, &h);
+	fold_entries(&h);
+	print_all(&h, limit);
+	ctl_source_close(source);
+	return ctl_finish(code);
+}
+
+const struct ctl_verb ctl_verb_hosts = {
+	.name = "hosts",
+	.group = "look",
+	.usage = "[PRODUCT|VENDOR] [--not-seen SPAN] [FILTER...]",
+	.summary = "who still runs a product, and who fell silent",
+	.about = "One line for each inside host and product, with what it does there and when it "
+		 "was last\n"
+		 "seen. PRODUCT or VENDOR is an id, a name or a part of one, in any case.",
+	.examples = "phonehome hosts falcon\n"
+		    "phonehome hosts \"palo alto\" --host 10.1.0.0/16\n"
+		    "phonehome hosts crowdstrike --not-seen 30d\n"
+		    "phonehome hosts --country US --category edr --csv > edr.csv",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome policy simulate: what a policy would have done to recorded history. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/packs.h"
+#include "ctl/policy_verbs.h"
+#include "ctl/print.h"
+#include "ctl/proto/json.h"
+#include "ctl/seen.h"
+#include "ctl/source.h"
+#include "ctl/verdicts.h"
+#include "signatures/base/hash.h"
+#include "signatures/base/text.h"
+
+enum { NAMES_MAX = 4, IMPACTS_MAX = 4096, TEXT_MAX = 256 };
+
+enum simulate_opt { O_ACTION = 1 };
+
+static const struct ctl_opt opts[] = {
+	CTL_OPT_POLICY,
+	{ "action", 0, "WORD", O_ACTION,
+	    "without --policy: drop (default) or reset what the filters name" },
+	CTL_OPTS_FILTER,
+	CTL_OPTS_SOURCE,
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+/* What happens to one product's function under one rule. */
+struct impact {
+	char rule[TEXT_MAX], vendor[TEXT_MAX], country[8], product[TEXT_MAX], spared[64];
+	char *names[NAMES_MAX];
+	unsigned n_names;
+	uint8_t function, verdict;
+	bool forwarder;
+	uint64_t hosts, flows, bytes, last_us;
+};
+
+struct simulation {
+	struct ctl_common common;
+	const char *action;
+	struct clf_policy *policy;
+	struct impact *impacts;
+	unsigned n;
+	uint64_t over_limit;
+	struct ctl_seen seen; /* (impact, host) pairs that were counted */
+	uint64_t records, first_us, hit_flows;
+};
+
+static void
+text(const struct clf_event *e, struct clf_str s, char *out, size_t cap)
+{
+	sig_text_escape(out, cap, clf_event_str(e, s), s.len);
+}
+
+static struct impact *
+impact_of(
+    struct simulation *s, const struct clf_event *e, const struct clf_policy_answer *a, bool hit)
+{
+	struct impact want = { .function = e->function };
+
+	snprintf(want.rule, sizeof(want.rule), "%s", a->rule ? a->rule : "");
+	text(e, e->vendor, want.vendor, sizeof(want.vendor));
+	text(e, e->country, want.country, sizeof(want.country));
+	text(e, e->product, want.product, sizeof(want.product));
+	if (!hit)
+		snprintf(want.spared, sizeof(want.spared), "%s", a->kept);
+	for (unsigned i = 0; i < s->n; i++) {
+		struct impact *have = &s->impacts[i];
+		if (have->function == want.function && strcmp(have->rule, want.rule) == 0 &&
+		    strcmp(have->product, want.product) == 0 &&
+		    strcmp(have->vendor, want.vendor) == 0 &&
+		    strcmp(have->spared, want.spared) == 0)
+			return have;
+	}
+	if (s->n == IMPACTS_MAX)
+		return NULL;
+	s->impacts[s->n] = want;
+	return &s->impacts[s->n++];
+}
+
+/* Counts the host once for this impact. */
+static void
+count_host(struct simulation *s, struct impact *i, const struct clf_event *e)
+{
+	const struct clf_addr *host = e->dst_inside && !e->src_inside ? &e->dst : &e->src;
+
+	if (ctl_seen_add(&s->seen,
+		sig_hash(host->bytes, sizeof(host->bytes), (uint64_t)(i - s->impacts) + 1)))
+		i->hosts++;
+}
+
+static void
+add_name(struct impact *i, const struct clf_event *e)
+{
+	char name[TEXT_MAX];
+
+	text(e, e->name, name, sizeof(name));
+	if (name[0] == '\0' || i->n_names == NAMES_MAX)
+		return;
+	for (unsigned k = 0; k < i->n_names; k++)
+		if (strcmp(i->names[k], name) == 0)
+			return;
+	i->names[i->n_names] = strdup(name);
+	i->n_names += i->names[i->n_names] != NULL;
+}
+
+static bool
+on_record(void *ctx, const struct clf_event *e, const char *sensor)
+{
+	struct simulation *s = ctx;
+	struct clf_policy_answer a;
+
+	(void)sensor;
+	if (s->records++ == 0 || e->first_us < s->first_us)
+		s->first_us = e->first_us;
+	ctl_policy_ask(s->policy, e, &a);
+	bool hit = ctl_policy_hits(&a);
+	if (!hit && !a.kept)
+		return true;
+	struct impact *i = impact_of(s, e, &a, hit);
+	if (!i) {
+		s->over_limit++;
+		return true;
+	}
+	i->verdict = a.verdict;
+	i->flows++;
+	i->bytes += e->bytes[CLF_UP] + e->bytes[CLF_DOWN];
+	i->forwarder |= e->forwarder_hint || (e->flags & CLF_FL_FORWARDER);
+	if (e->last_us > i->last_us)
+		i->last_us = e->last_us;
+	s->hit_flows += hit;
+	count_host(s, i, e);
+	add_name(i, e);
+	return true;
+}
+
+/* --- a policy made of the filters --- */
+
+static bool
+add_list(char *out, size_t cap, const char *key, const char *list)
+{
+	size_t n = strlen(out);
+
+	if (!list)
+		return true;
+	n += (size_t)snprintf(out + n, cap - n, "      %s: [", key);
+	while (*list && n < cap) {
+		size_t len = strcspn(list, ",");
+		for (size_t k = 0; k < len; k++)
+			if (list[k] < 0x20 || list[k] > 0x7e || list[k] == '"' || list[k] == '\\')
+				return false;
+		n += (size_t)snprintf(
+		    out + n, cap - n, "\"%.*s\"%s", (int)len, list, list[len] ? ", " : "");
+		list += len + (list[len] == ',');
+	}
+	if (n < cap)
+		n += (size_t)snprintf(out + n, cap - n, "]\n");
+	return n < cap;
+}
+
+static int
+policy_of_filters(struct simulation *s)
+{
+	const struct store_filter *f = &s->common.filter;
+	struct sig_diag diag = { 0 };
+	char yaml[4096];
+
+	snprintf(yaml, sizeof(yaml),
+	    "format: 1\nmode: enforce\nrules:\n  - name: simulated\n    action: %s\n    state: "
+	    "enforce\n"
+	    "    match:\n",
+	    s->action);
+	if (!f->vendor && !f->product && !f->country && !f->category && !f->function)
+		return ctl_usage(s->common.verb, "say what to drop: --policy FILE, or --country, "
+						 "--vendor, --product, --category, --function");
+	if (!add_list(yaml, sizeof(yaml), "vendor", f->vendor) ||
+	    !add_list(yaml, sizeof(yaml), "product", f->product) ||
+	    !add_list(yaml, sizeof(yaml), "country", f->country) ||
+	    !add_list(yaml, sizeof(yaml), "category", f->category) ||
+	    !add_list(yaml, sizeof(yaml), "host", f->host) ||
+	    (f->function &&
+		!add_list(yaml, sizeof(yaml), "function", sig_function_name(f->function))))
+		return ctl_usage(
+		    s->common.verb, "a filter's value holds a character that no name has");
+	if (clf_policy_load_text("filters", yaml, strlen(yaml), &s->policy, &diag) < 0) {
+		ctl_diag(&diag, 0);
+		sig_diag_free(&diag);
+		return CTL_USAGE;
+	}
+	sig_diag_free(&diag);
+	return CTL_OK;
+}
+
+/* --- output --- */
+
+enum sim_column {
+	S_RULE,
+	S_VENDOR,
+	S_COUNTRY,
+	S_PRODUCT,
+	S_FUNCTION,
+	S_EFFECT,
+	S_HOSTS,
+	S_FLOWS,
+	S_BYTES,
+	S_COLLATERAL,
+	S_LAST,
+	S_NAMES,
+	S_MAX
+};
+static const struct ctl_column columns[S_MAX + 1] = {
+	[S_RULE] = { "rule", "RULE", 6, 3 },
+	[S_VENDOR] = { "vendor", "VENDOR", 8, 0 },
+	[S_COUNTRY] = { "country", "CC", 0, 0 },
+	[S_PRODUCT] = { "product", "PRODUCT", 8, 0 },
+	[S_FUNCTION] = { "function", "FUNCTION", 0, 0 },
+	[S_EFFECT] = { "effect", "EFFECT", 0, 0 },
+	[S_HOSTS] = { "hosts", "HOSTS", 0, 0 },
+	[S_FLOWS] = { "flows", "FLOWS", 0, 0 },
+	[S_BYTES] = { "bytes", "BYTES", 0, 4 },
+	[S_COLLATERAL] = { "collateral", "COLLATERAL", 12, 0 },
+	[S_LAST] = { "last_seen", "LAST SEEN", 0, 2 },
+	[S_NAMES] = { "names", "NAMES", 16, 0 },
+};
+
+/* What else goes with it: why an engineer should look twice. */
+static const char *
+collateral(const struct impact *i)
+{
+	if (i->spared[0])
+		return NULL;
+	if (i->function == SIG_FN_PORTAL)
+		return "people reading the vendor's pages";
+	if (i->function == SIG_FN_MIXED)
+		return "one name serves several functions";
+	if (i->function == SIG_FN_UPDATE)
+		return "protection goes stale: updates";
+	if (i->function == SIG_FN_MANAGEMENT || i->function == SIG_FN_TUNNEL)
+		return "the product stops being managed";
+	return i->forwarder ? "a forwarder speaks for other hosts" : NULL;
+}
+
+static int
+by_hosts(const void *pa, const void *pb)
+{
+	const struct impact *a = pa, *b = pb;
+
+	if (!a->spared[0] != !b->spared[0])
+		return a->spared[0] ? 1 : -1;
+	if (a->hosts != b->hosts)
+		return a->hosts > b->hosts ? -1 : 1;
+	return strcmp(a->product, b->product);
+}
+
+static void
+print_impacts(struct simulation *s)
+{
+	struct ctl_print *p = ctl_print_new(stdout, s->common.format, columns);
+	char effect[96], since[CTL_HUMAN_MAX];
+
+	qsort(s->impacts, s->n, sizeof(*s->impacts), by_hosts);
+	for (unsigned k = 0; k < s->n; k++) {
+		struct impact *i = &s->impacts[k];
+		struct ctl_value v[S_MAX];
+		snprintf(effect, sizeof(effect), i->spared[0] ? "spared: %s" : "would-drop%s",
+		    i->spared);
+		v[S_RULE] = ctl_text(i->rule);
+		v[S_VENDOR] = ctl_text(i->vendor);
+		v[S_COUNTRY] = ctl_text(i->country);
+		v[S_PRODUCT] = ctl_text(i->product);
+		v[S_FUNCTION] = ctl_text(i->function ? sig_function_name(i->function) : NULL);
+		v[S_EFFECT] = ctl_text(effect);
+		v[S_EFFECT].tone = i->spared[0] ? CTL_DIM : CTL_WARN;
+		v[S_HOSTS] = ctl_number(CTL_K_UINT, i->hosts);
+		v[S_FLOWS] = ctl_number(CTL_K_UINT, i->flows);
+		v[S_BYTES] = ctl_number(CTL_K_BYTES, i->bytes);
+		v[S_COLLATERAL] = ctl_text(collateral(i));
+		v[S_LAST] = ctl_number(CTL_K_TIME, i->last_us);
+		v[S_NAMES] = (struct ctl_value){ .kind = CTL_K_LIST };
+		v[S_NAMES].list.item = i->names;
+		v[S_NAMES].list.n = i->n_names;
+		ctl_print_row(p, v);
+	}
+	ctl_print_end(p);
+	fflush(stdout);
+	if (s->common.format == CTL_TABLE)
+		fprintf(stderr, "%llu of %llu recorded flows (since %s) would have been stopped\n",
+		    (unsigned long long)s->hit_flows, (unsigned long long)s->records,
+		    s->records ? ctl_human_time(s->first_us, since) : "never");
+	if (s->over_limit)
+		ctl_note("%llu flows are not in the table: more than %u lines",
+		    (unsigned long long)s->over_limit, IMPACTS_MAX);
+}
+
+static int
+simulate(struct simulation *s)
+{
+	struct ctl_source *source;
+	char after[64] = "";
+	struct store_filter span = {
+		.sensor = s->common.filter.sensor,
+		.since_us = s->common.filter.since_us,
+		.until_us = s->common.filter.until_us,
+		.host = s->common.filter.host,
+		.forwarders = true,
+	};
+	int code = s->common.policy ? ctl_policy_load(s->common.policy, NULL, &s->policy)
+				    : policy_of_filters(s);
+
+	if (code != CTL_OK)
+		return code;
+	code = ctl_source_open(&s->common, CTL_WANT_ANY, &source);
+	if (code != CTL_OK)
+		return code;
+	code = ctl_source_records(source, &span, after, on_record, s);
+	ctl_source_close(source);
+	print_impacts(s);
+	return code;
+}
+
+static int
+read_args(struct simulation *s, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	int id, code = -1;
+
+	ctl_args_init(&a, s->common.verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL)
+			return ctl_usage(s->common.verb,
+			    "what is \"%s\"? the policy goes behind --policy", value);
+		if (id == O_ACTION) {
+			if (strcmp(value, "drop") != 0 && strcmp(value, "reset") != 0)
+				return ctl_usage(
+				    s->common.verb, "--action %s: drop or reset", value);
+			s->action = value;
+			continue;
+		}
+		ctl_common_take(&s->common, id, value, &code);
+	}
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct simulation s = { .action = "drop" };
+
+	ctl_common_init(&s.common, &ctl_verb_policy_simulate);
+	int code = read_args(&s, argc, argv);
+	if (code >= 0)
+		return code;
+	s.impacts = calloc(IMPACTS_MAX, sizeof(*s.impacts));
+	if (!s.impacts) {
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
+	code = simulate(&s);
+	for (unsigned i = 0; i < s.n; i++)
+		for (unsigned k = 0; k < s.impacts[i].n_names; k++)
+			free(s.impacts[i].names[k]);
+	free(s.impacts);
+	ctl_seen_free(&s.seen);
+	clf_policy_free(s.policy);
+	return ctl_finish(code);
+}
+
+const struct ctl_verb ctl_verb_policy_simulate = {
+	.name = "policy simulate",
+	.usage = "--policy FILE | --country CC | --vendor NAME | --function NAME ... [--since 7d]",
+	.summary =
+	    "what dropping would have hit in recorded history: hosts, products, names, collateral",
+	.about = "Runs recorded flows through the policy's own code, as if it were enforced. "
+		 "Without --policy the\n"
+		 "filters are the rule: what they name is dropped. A list goes with commas: "
+		 "--country US,IL.\n"
+		 "Lines marked `spared` match a rule but are never dropped (guesses, ambiguous "
+		 "flows, shared\n"
+		 "infrastructure).",
+	.examples = "phonehome policy simulate --country US --function telemetry\n"
+		    "phonehome policy simulate --vendor crowdstrike --since 7d\n"
+		    "phonehome policy simulate --policy new-policy.yaml --since 30d --json",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome report: the inventory, row by row or added up. */
+#include "ctl/report.h"
+#include "ctl/source.h"
+#include "ctl/verbs.h"
+
+enum report_opt { O_GROUP_BY = 1, O_SORT };
+
+static const struct ctl_opt opts[] = {
+	{ "group-by", 'g', "WHAT", O_GROUP_BY, "add up by " CTL_GROUP_NAMES },
+	{ "sort", 0, "WHAT", O_SORT, "by " CTL_SORT_NAMES },
+	CTL_OPTS_FILTER,
+	CTL_OPT_FORWARDERS,
+	CTL_OPT_LIMIT,
+	CTL_OPTS_SOURCE,
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+static int
+read_args(struct ctl_common *c, struct ctl_report_config *report, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	int id, code = -1;
+
+	ctl_args_init(&a, c->verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		switch (id) {
+		case CTL_BAD: return CTL_USAGE;
+		case CTL_HELPED: return ctl_finish(CTL_OK);
+		case CTL_POSITIONAL:
+			return ctl_usage(c->verb,
+			    "what is \"%s\"? filters are options: --vendor, --product, --host ...",
+			    value);
+		case O_GROUP_BY:
+			report->group = ctl_group_parse(value);
+			if (report->group == CTL_BY_MAX)
+				return ctl_usage(
+				    c->verb, "--group-by %s: one of " CTL_GROUP_NAMES, value);
+			break;
+		case O_SORT:
+			report->sort = ctl_sort_parse(value);
+			if (report->sort == CTL_SORT_MAX)
+				return ctl_usage(
+				    c->verb, "--sort %s: one of " CTL_SORT_NAMES, value);
+			break;
+		default: ctl_common_take(c, id, value, &code);
+		}
+	}
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct ctl_report_config config = { .to = stdout };
+	struct ctl_source *source;
+	struct ctl_common c;
+	int code;
+
+	ctl_common_init(&c, &ctl_verb_report);
+	code = read_args(&c, &config, argc, argv);
+	if (code >= 0)
+		return code;
+	code = ctl_source_open(&c, CTL_WANT_ANY, &source);
+	if (code != CTL_OK)
+		return code;
+	config.format = c.format;
+	config.limit = c.filter.limit;
+	c.filter.limit = 0; /* lines, not rows: the report counts them */
+	struct ctl_report *report = ctl_report_new(&config);
+	code = ctl_source_rows(source, &c.filter, ctl_report_row, report);
+	if (ctl_report_end(report) == 0 && code == CTL_OK && c.format == CTL_TABLE)
+		ctl_note("%s: nothing that matches", ctl_source_name(source));
+	ctl_source_close(source);
+	return ctl_finish(code);
+}
+
+const struct ctl_verb ctl_verb_report = {
+	.name = "report",
+	.group = "look",
+	.usage = "[--group-by WHAT] [FILTER...] [--store URL] [--json|--csv]",
+	.summary = "the inventory: vendor, country, product, function, host, evidence",
+	.about = "One line for each inside host, product and function, or with --group-by one for "
+		 "each vendor,\n"
+		 "country, ... Rows come from the running daemon, else from the default store. "
+		 "Hosts that speak\n"
+		 "for others (resolvers, proxies) are left out unless asked for.",
+	.examples = "phonehome report\n"
+		    "phonehome report --group-by vendor\n"
+		    "phonehome report --country US --since 30d --csv > us.csv\n"
+		    "phonehome report --product falcon --function telemetry --sort last-seen\n"
+		    "phonehome report --all-sensors --store redis://10.0.0.5 --group-by product",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome scan: what calls home in a capture. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/packs.h"
+#include "ctl/proto/filter.h"
+#include "ctl/proto/status.h"
+#include "ctl/report.h"
+#include "ctl/rows.h"
+#include "ctl/scan.h"
+#include "ctl/verbs.h"
+
+enum { LOCAL_MAX = 256, FILES_MAX = 65536 };
+
+enum scan_opt { O_FLOWS = 1, O_LOCAL, O_NDPI, O_GROUP_BY, O_SORT, O_TRUST };
+
+static const struct ctl_opt opts[] = {
+	{ "flows", 0, NULL, O_FLOWS, "one record a flow instead of the inventory" },
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_POLICY,
+	CTL_OPT_PACKS,
+	{ "local", 'l', "NET,...", O_LOCAL, "the inside networks (default: private addresses)" },
+	{ "ndpi", 0, "MODE", O_NDPI, "which flows nDPI sees: undecided (default), all, off" },
+	{ "trust-checksums", 0, NULL, O_TRUST,
+	    "ignore packets with wrong checksums (not for captures taken on the sending host)" },
+	{ "group-by", 'g', "WHAT", O_GROUP_BY, "add the inventory up by " CTL_GROUP_NAMES },
+	{ "sort", 0, "WHAT", O_SORT, "by " CTL_SORT_NAMES },
+	CTL_OPT_LIMIT,
+	{ "store", 's', "URL", CTL_O_STORE, "also put the result into this store" },
+	{ "sensor", 0, "NAME", CTL_O_SENSOR, "the sensor's name in the result (default: scan)" },
+	CTL_OPTS_FILTER,
+	CTL_OPT_FORWARDERS,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+struct scan_run {
+	struct ctl_common common;
+	struct ctl_report_config report;
+	struct clf_engine_config engine;
+	struct clf_net local[LOCAL_MAX];
+	unsigned n_local;
+	const char **files;
+	unsigned n_files;
+	bool flows, bar, bar_shown;
+	struct ctl_print *print;
+	struct store *store;
+	uint64_t flows_printed;
+};
+
+/* "10.0.0.0/8,2001:db8::/32" */
+static bool
+take_local(struct scan_run *r, const char *list)
+{
+	char one[64];
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		struct clf_net *net = &r->local[r->n_local];
+		if (n == 0 || n >= sizeof(one) || r->n_local == LOCAL_MAX)
+			return false;
+		memcpy(one, list, n);
+		one[n] = '\0';
+		char *slash = strchr(one, '/'), *end = NULL;
+		if (slash)
+			*slash++ = '\0';
+		net->ip_version = strchr(one, ':') ? 6 : 4;
+		unsigned long max = net->ip_version == 6 ? 128 : 32;
+		unsigned long prefix = slash ? strtoul(slash, &end, 10) : max;
+		if (inet_pton(net->ip_version == 6 ? AF_INET6 : AF_INET, one, net->addr) != 1 ||
+		    (slash && (*slash < '0' || *slash > '9' || *end)) || prefix > max)
+			return false;
+		net->prefix = (uint8_t)prefix;
+		r->n_local++;
+		list += n + (list[n] == ',');
+	}
+	return r->n_local > 0;
+}
+
+static int
+take_option(struct scan_run *r, int id, const char *value)
+{
+	static const char *const modes[] = { "undecided", "all", "off" };
+	int code = -1;
+
+	switch (id) {
+	case O_FLOWS: r->flows = true; return -1;
+	case O_TRUST: r->engine.trust_checksums = true; return -1;
+	case O_LOCAL:
+		if (take_local(r, value))
+			return -1;
+		return ctl_usage(
+		    r->common.verb, "--local %s: want networks such as 10.0.0.0/8,fd00::/8", value);
+	case O_NDPI:
+		for (unsigned i = 0; i < 3; i++)
+			if (strcmp(value, modes[i]) == 0) {
+				r->engine.ndpi = i;
+				return -1;
+			}
+		return ctl_usage(r->common.verb, "--ndpi %s: one of undecided, all, off", value);
+	case O_GROUP_BY:
+		r->report.group = ctl_group_parse(value);
+		if (r->report.group != CTL_BY_MAX)
+			return -1;
+		return ctl_usage(r->common.verb, "--group-by %s: one of " CTL_GROUP_NAMES, value);
+	case O_SORT:
+		r->report.sort = ctl_sort_parse(value);
+		if (r->report.sort != CTL_SORT_MAX)
+			return -1;
+		return ctl_usage(r->common.verb, "--sort %s: one of " CTL_SORT_NAMES, value);
+	default: ctl_common_take(&r->common, id, value, &code); return code;
+	}
+}
+
+static int
+read_args(struct scan_run *r, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	int id, code;
+
+	ctl_args_init(&a, r->common.verb, argc, argv);
+	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL) {
+			r->files[r->n_files++] = value;
+			continue;
+		}
+		code = take_option(r, id, value);
+		if (code >= 0)
+			return code;
+	}
+	if (r->n_files == 0)
+		return ctl_usage(r->common.verb, "name a capture, or - for stdin");
+	return -1;
+}
+
+static void
+on_record(void *ctx, const struct clf_event *record)
+{
+	struct scan_run *r = ctx;
+	const struct store_filter *f = &r->common.filter;
+
+	if (r->store)
+		store_put_record(r->store, record);
+	if (!r->print || !proto_filter_record(f, record, NULL))
+		return;
+	if (f->limit && r->flows_printed++ >= f->limit)
+		return;
+	ctl_print_flow(r->print, record, NULL);
+}
+
+static void
+on_progress(void *ctx, const char *path, uint64_t done, uint64_t size)
+{
+	struct scan_run *r = ctx;
+	char a[CTL_HUMAN_MAX], b[CTL_HUMAN_MAX];
+
+	if (!r->bar)
+		return;
+	r->bar_shown = true;
+	if (size > 0)
+		fprintf(stderr, "\r\033[K%.40s: %3llu %% of %s", path,
+		    (unsigned long long)(done * 100 / size), ctl_human_bytes(size, b));
+	else
+		fprintf(stderr, "\r\033[K%.40s: %s", path, ctl_human_bytes(done, a));
+}
+
+static void
+clear_bar(struct scan_run *r)
+{
+	if (r->bar_shown)
+		fputs("\r\033[K", stderr);
+	r->bar_shown = false;
+}
+
+struct row_out {
+	struct scan_run *run;
+	struct ctl_report *report;
+};
+
+static bool
+row_out(void *ctx, const struct store_row *row)
+{
+	struct row_out *o = ctx;
+
+	if (o->run->store)
+		store_put_row(o->run->store, row);
+	if (!o->report || !proto_filter_row(&o->run->common.filter, row))
+		return true;
+	/* A closed output ends the table, not what goes into the store. */
+	return ctl_report_row(o->report, row) || o->run->store;
+}
+
+/* How much of the capture nobody could have named: the honest other half of a report. */
+static void
+print_blindness(const struct clf_engine_stats *s, uint64_t packets)
+{
+	uint64_t flows = 0, bytes = 0;
+	char a[CTL_HUMAN_MAX], list[512] = "";
+	size_t n = 0;
+
+	for (unsigned i = 1; i < CLF_BLIND_MAX; i++) {
+		flows += s->blind_flows[i];
+		bytes += s->blind_bytes[i];
+		if (s->blind_flows[i] > 0 && n < sizeof(list))
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s %llu",
+			    n ? ", " : "", clf_blind_name(i),
+			    (unsigned long long)s->blind_flows[i]);
+	}
+	fprintf(stderr, "%llu packets, %llu flows; named %llu; blind to %llu (%s)%s%s\n",
+	    (unsigned long long)packets, (unsigned long long)s->flows_ended,
+	    (unsigned long long)s->blind_flows[CLF_BLIND_NONE], (unsigned long long)flows,
+	    ctl_human_bytes(bytes, a), n ? ": " : "", list);
+	uint64_t full = s->table_full + s->inspect_full + s->stream_full + s->fragments_full;
+	if (full + s->events_lost > 0)
+		fprintf(stderr, "limits were reached %llu times, %llu events lost\n",
+		    (unsigned long long)full, (unsigned long long)s->events_lost);
+}
+
+static int
+open_store(struct scan_run *r, const char *sensor)
+{
+	struct sig_diag diag = { 0 };
+	struct store_config config = {
+		.url = r->common.store,
+		.sensor = sensor,
+		.mode = STORE_WRITE,
+		.timeout_ms = 5000,
+		.max_events = 1000000,
+		.spool_events = 1 << 16,
+	};
+	int err = store_open(&config, &r->store, &diag);
+
+	if (err < 0 && diag.n > 0)
+		ctl_diag(&diag, 0);
+	else if (err < 0)
+		ctl_error("store %s: %s", r->common.store, strerror(-err));
+	sig_diag_free(&diag);
+	return err < 0 ? CTL_FAILED : CTL_OK;
+}
+
+/* Everything out of the spool, or the truth about what stayed behind. */
+static int
+close_store(struct scan_run *r, int code)
+{
+	struct store_stats stats;
+
+	if (!r->store)
+		return code;
+	for (unsigned i = 0; i < 100; i++) {
+		store_flush(r->store, 1000);
+		store_stats(r->store, &stats);
+		if (!stats.up || stats.queued + stats.rows_pending == 0)
+			break;
+	}
+	if (stats.queued + stats.rows_pending + stats.lost_spool_full + stats.lost_refused > 0) {
+		ctl_error("store %s: %llu records and %llu rows were not stored: %s",
+		    r->common.store,
+		    (unsigned long long)(stats.queued + stats.lost_spool_full + stats.lost_refused),
+		    (unsigned long long)stats.rows_pending,
+		    stats.last_error[0] ? stats.last_error : "no reason given");
+		code = CTL_FAILED;
+	}
+	store_close(r->store);
+	return code;
+}
+
+static int
+scan_files(struct scan_run *r, struct ctl_scan *scan)
+{
+	struct row_out out = { .run = r };
+	int code = CTL_OK;
+
+	if (r->flows)
+		r->print = ctl_print_new(stdout,
+		    r->common.format == CTL_JSON ? CTL_JSON_LINES : r->common.format,
+		    ctl_flow_columns);
+	for (unsigned i = 0; i < r->n_files; i++) {
+		int one = ctl_scan_file(scan, r->files[i]);
+		clear_bar(r);
+		code = one > code ? one : code;
+	}
+	ctl_scan_finish(scan);
+	if (r->print)
+		ctl_print_end(r->print);
+	else
+		out.report = ctl_report_new(&r->report);
+	store_fold_rows(ctl_scan_fold(scan), false, false, row_out, &out);
+	if (out.report)
+		ctl_report_end(out.report);
+	fflush(stdout);
+	if (r->common.format == CTL_TABLE || isatty(STDERR_FILENO))
+		print_blindness(ctl_scan_stats(scan), ctl_scan_packets(scan));
+	return code;
+}
+
+static int
+run_with_rules(struct scan_run *r, struct sig_ruleset *rules)
+{
+	struct clf_policy *policy = NULL;
+	struct ctl_scan *scan;
+	const char *sensor = r->common.filter.sensor ? r->common.filter.sensor : "scan";
+	int code = ctl_policy_load(r->common.policy, rules, &policy);
+
+	r->common.filter.sensor = NULL;
+	r->engine.inside = r->local;
+	r->engine.n_inside = r->n_local;
+	r->report.to = stdout;
+	r->report.format = r->common.format;
+	r->report.limit = r->common.filter.limit;
+	r->bar = isatty(STDERR_FILENO);
+	struct ctl_scan_config config = {
+		.engine = r->engine,
+		.rules = rules,
+		.policy = policy,
+		.sensor = sensor,
+		.on_record = on_record,
+		.on_progress = on_progress,
+		.ctx = r,
+	};
+	if (code == CTL_OK && r->common.store)
+		code = open_store(r, sensor);
+	if (code == CTL_OK)
+		code = ctl_scan_new(&config, &scan);
+	if (code == CTL_OK) {
+		code = scan_files(r, scan);
+		code = close_store(r, code);
+		ctl_scan_free(scan);
+	}
+	clf_policy_free(policy);
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct scan_run *r = calloc(1, sizeof(*r));
+	struct sig_ruleset *rules = NULL;
+
+	if (!r || !(r->files = calloc((size_t)argc, sizeof(*r->files)))) {
+		free(r);
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
+	ctl_common_init(&r->common, &ctl_verb_scan);
+	clf_engine_config_default(&r->engine);
+	int code = read_args(r, argc, argv);
+	if (code < 0) {
+		code = ctl_packs_load(r->common.packs, &rules);
+		if (code == CTL_OK)
+			code = run_with_rules(r, rules);
+		sig_ruleset_free(rules);
+		code = ctl_finish(code);
+	}
+	free(r->files);
+	free(r);
+	return code;
+}
+
+const struct ctl_verb ctl_verb_scan = {
+	.name = "scan",
+	.group = "look",
+	.usage = "FILE... [--flows] [--json|--csv] [--policy FILE] [--local NET,...]",
+	.summary = "what calls home in a capture (pcap, pcapng); needs no daemon and no rights",
+	.about =
+	    "Reads captures of any usual link type (- = stdin) and prints the inventory: which "
+	    "inside host\n"
+	    "runs which security product, by what evidence. With --flows, one record a flow; with\n"
+	    "--flows --json, one JSON object a line. How much could not be named goes to stderr.\n"
+	    "Files whose times follow one another are read as one stream.",
+	.examples = "phonehome scan office.pcap\n"
+		    "phonehome scan --flows --json office.pcap | jq 'select(.vendor)'\n"
+		    "tcpdump -w - -i eth0 -G 60 -W 1 | phonehome scan -\n"
+		    "phonehome scan --policy policy.yaml --flows rotated-*.pcap\n"
+		    "phonehome scan --group-by vendor --local 192.0.2.0/24 edge.pcapng",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options that several verbs take, and messages. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/cli.h"
+#include "ctl/proto/filter.h"
+#include "ctl/proto/json.h"
+#include "signatures/base/yaml.h"
+
+void
+ctl_common_init(struct ctl_common *c, const struct ctl_verb *verb)
+{
+	*c = (struct ctl_common){ .verb = verb, .now_us = ctl_now_us() };
+}
+
+/* The name among enum values 1..n-1, or a complaint that names the nearest. */
+static int
+take_word(struct ctl_common *c, const char *what, const char *value, int parsed, const char *names)
+{
+	if (parsed > 0)
+		return parsed;
+	ctl_usage(c->verb, "unknown %s %s: one of %s", what, value, names);
+	return -1;
+}
+
+static bool
+take_time(struct ctl_common *c, const char *option, const char *value, uint64_t *ret)
+{
+	if (ctl_when(value, c->now_us, ret) == 0)
+		return true;
+	ctl_usage(c->verb,
+	    "--%s %s: want 30d, 12h, 90m, a date 2026-11-01 or a time 2026-11-01T08:00", option,
+	    value);
+	return false;
+}
+
+static bool
+take_limit(struct ctl_common *c, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	c->filter.limit = strtoull(value, &end, 10);
+	if (*value >= '0' && *value <= '9' && *end == '\0' && errno == 0)
+		return true;
+	ctl_usage(c->verb, "--limit %s: want a number", value);
+	return false;
+}
+
+static bool
+take_filter(struct ctl_common *c, int id, const char *value, bool *ret_ok)
+{
+	struct store_filter *f = &c->filter;
+
+	switch (id) {
+	case CTL_O_VENDOR: f->vendor = value; return true;
+	case CTL_O_PRODUCT: f->product = value; return true;
+	case CTL_O_COUNTRY: f->country = value; return true;
+	case CTL_O_CATEGORY: f->category = value; return true;
+	case CTL_O_FORWARDERS: f->forwarders = true; return true;
+	case CTL_O_LIMIT: *ret_ok = take_limit(c, value); return true;
+	case CTL_O_SINCE: *ret_ok = take_time(c, "since", value, &f->since_us); return true;
+	case CTL_O_UNTIL: *ret_ok = take_time(c, "until", value, &f->until_us); return true;
+	case CTL_O_FUNCTION:
+		f->function = take_word(c, "function", value, sig_function_parse(value),
+		    "update, telemetry, cloud-lookup, management, licensing, crash-report, tunnel, "
+		    "portal, mixed");
+		*ret_ok = f->function > 0;
+		return true;
+	case CTL_O_CONFIDENCE:
+		f->min_confidence = take_word(c, "confidence", value, sig_confidence_parse(value),
+		    "guess, inferred, strong, certain");
+		*ret_ok = f->min_confidence > 0;
+		return true;
+	case CTL_O_HOST:
+		f->host = value;
+		*ret_ok = proto_host_ok(value);
+		if (!*ret_ok)
+			ctl_usage(c->verb,
+			    "--host %s: want an address or a network such as 10.1.0.0/16", value);
+		return true;
+	default: return false;
+	}
+}
+
+bool
+ctl_common_take(struct ctl_common *c, int id, const char *value, int *ret_exit)
+{
+	bool ok = true;
+
+	switch (id) {
+	case CTL_O_JSON: c->format = CTL_JSON; return true;
+	case CTL_O_CSV: c->format = CTL_CSV; return true;
+	case CTL_O_STORE: c->store = value; return true;
+	case CTL_O_SOCKET: c->socket = value; return true;
+	case CTL_O_PASSWORD_FILE: c->password_file = value; return true;
+	case CTL_O_POLICY: c->policy = value; return true;
+	case CTL_O_PACKS: c->packs = value; return true;
+	case CTL_O_SENSOR: c->filter.sensor = value; return true;
+	case CTL_O_ALL_SENSORS:
+		c->all_sensors = true;
+		c->filter.sensor = "*";
+		return true;
+	default: break;
+	}
+	if (!take_filter(c, id, value, &ok))
+		return false;
+	if (!ok)
+		*ret_exit = CTL_USAGE;
+	return true;
+}
+
+int
+ctl_common_args(struct ctl_common *c, int argc, char **argv, const char **ret_args, unsigned max,
+    unsigned *ret_n)
+{
+	struct ctl_args a;
+	const char *value;
+	unsigned n = 0;
+	int id, code = -1;
+
+	ctl_args_init(&a, c->verb, argc, argv);
+	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL) {
+			if (n >= max)
+				return ctl_usage(c->verb,
+				    "what is \"%s\" here? usage: phonehome %s %s", value,
+				    c->verb->name, c->verb->usage);
+			ret_args[n++] = value;
+			continue;
+		}
+		ctl_common_take(c, id, value, &code);
+		if (code >= 0)
+			return code;
+	}
+	if (ret_n)
+		*ret_n = n;
+	return -1;
+}
+
+/* One line, whatever bytes the arguments held. */
+static void
+say(const char *prefix, const char *fmt, va_list ap)
+{
+	char text[2048];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	char *clean = proto_printable(text);
+	fprintf(stderr, "phonehome%s: %s\n", prefix, clean ? clean : "out of memory");
+	free(clean);
+}
+
+void
+ctl_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void
+ctl_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+int
+ctl_usage(const struct ctl_verb *verb, const char *fmt, ...)
+{
+	char prefix[80];
+	char with_hint[2048];
+	va_list ap;
+
+	snprintf(prefix, sizeof(prefix), " %s", verb->name);
+	snprintf(with_hint, sizeof(with_hint), "%s (see phonehome %s --help)", fmt, verb->name);
+	va_start(ap, fmt);
+	say(prefix, with_hint, ap);
+	va_end(ap);
+	return CTL_USAGE;
+}
+
+int
+ctl_finish(int code)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (errno == EPIPE || errno == 0)
+		return code;
+	ctl_error("cannot write the output: %s", strerror(errno));
+	return CTL_FAILED;
+}
+
+int
+ctl_diag(const struct sig_diag *diag, int code)
+{
+	fflush(stdout);
+	sig_diag_print(diag, stderr);
+	return code;
+}

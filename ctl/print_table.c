@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables: cells, widths, and what gives way when the terminal is narrow. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/print_impl.h"
+#include "ctl/proto/json.h"
+
+enum { GAP = 2 };
+
+char *
+ctl_value_joined(const struct ctl_value *v, const char *between)
+{
+	size_t len = 1;
+
+	for (unsigned i = 0; i < v->list.n; i++)
+		len += strlen(v->list.item[i]) + strlen(between);
+	char *joined = malloc(len), *clean = NULL;
+	if (!joined)
+		return NULL;
+	joined[0] = '\0';
+	for (unsigned i = 0; i < v->list.n; i++) {
+		if (i > 0)
+			strcat(joined, between);
+		strcat(joined, v->list.item[i]);
+	}
+	clean = proto_printable(joined);
+	free(joined);
+	return clean;
+}
+
+static char *
+cell_text(const struct ctl_value *v)
+{
+	char text[CTL_HUMAN_MAX];
+
+	switch (v->kind) {
+	case CTL_K_TEXT: return proto_printable(v->text);
+	case CTL_K_UINT: snprintf(text, sizeof(text), "%llu", (unsigned long long)v->u); break;
+	case CTL_K_INT: snprintf(text, sizeof(text), "%lld", (long long)v->i); break;
+	case CTL_K_BYTES: ctl_human_bytes(v->u, text); break;
+	case CTL_K_TIME: ctl_human_time(v->u, text); break;
+	case CTL_K_BOOL: return v->u ? strdup("yes") : NULL;
+	case CTL_K_LIST: return ctl_value_joined(v, " ");
+	default: return NULL;
+	}
+	return strdup(text);
+}
+
+static unsigned
+total_width(const struct ctl_print *p)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->widths[i] > 0)
+			sum += p->widths[i] + GAP;
+	return sum > GAP ? sum - GAP : 0;
+}
+
+/* The widest column that may still shrink, or n. */
+static unsigned
+shrinkable(const struct ctl_print *p)
+{
+	unsigned best = p->n, room = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		unsigned min = p->columns[i].min;
+		if (p->widths[i] == 0 || min == 0 || p->widths[i] <= min)
+			continue;
+		if (p->widths[i] - min > room) {
+			room = p->widths[i] - min;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static unsigned
+droppable(const struct ctl_print *p)
+{
+	unsigned best = p->n, most = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->widths[i] > 0 && p->columns[i].drop > most) {
+			most = p->columns[i].drop;
+			best = i;
+		}
+	return best;
+}
+
+/* Shrink what may shrink by one at a time, widest first; then leave out what may be left out. */
+static void
+fit(struct ctl_print *p)
+{
+	while (p->width > 0 && total_width(p) > p->width) {
+		unsigned i = shrinkable(p);
+		if (i < p->n) {
+			p->widths[i]--;
+			continue;
+		}
+		i = droppable(p);
+		if (i == p->n)
+			return;
+		p->widths[i] = 0;
+	}
+}
+
+static void
+pad(FILE *to, unsigned n)
+{
+	fprintf(to, "%*s", (int)n, "");
+}
+
+/* `last`: nothing follows in the line, so no padding and no cut when the width has no limit. */
+static void
+put_cell(struct ctl_print *p, unsigned col, const char *text, enum ctl_tone tone, bool last)
+{
+	size_t len = text ? strlen(text) : 0, w = p->widths[col];
+	bool cut = len > w && p->width > 0 && p->columns[col].min > 0;
+
+	if (p->right[col] && len < w)
+		pad(p->to, (unsigned)(w - len));
+	if (p->colours && tone != CTL_PLAIN)
+		fputs(ctl_tone_on(tone), p->to);
+	if (cut)
+		fprintf(p->to, "%.*s~", (int)w - 1, text);
+	else if (text)
+		fputs(text, p->to);
+	if (p->colours && tone != CTL_PLAIN)
+		fputs(CTL_TONE_OFF, p->to);
+	if (last)
+		return;
+	if (!p->right[col] && len < w)
+		pad(p->to, (unsigned)(w - len));
+	pad(p->to, GAP);
+}
+
+static unsigned
+last_shown(const struct ctl_print *p)
+{
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->widths[i] > 0)
+			last = i;
+	return last;
+}
+
+static void
+put_row(struct ctl_print *p, const struct print_cell *cells)
+{
+	unsigned last = last_shown(p);
+
+	/* Empty cells at the end of a line leave no blanks behind. */
+	while (last > 0 && (p->widths[last] == 0 || !cells[last].text))
+		last--;
+	for (unsigned i = 0; i <= last; i++)
+		if (p->widths[i] > 0)
+			put_cell(p, i, cells[i].text, cells[i].tone, i == last);
+	fputc('\n', p->to);
+}
+
+void
+ctl_table_settle(struct ctl_print *p)
+{
+	if (p->settled)
+		return;
+	p->settled = true;
+	for (unsigned i = 0; i < p->n; i++) {
+		if (!p->columns[i].title)
+			continue;
+		p->widths[i] = (unsigned)strlen(p->columns[i].title);
+		for (unsigned r = 0; r < p->n_held; r++) {
+			const char *t = p->held[r * p->n + i].text;
+			if (t && strlen(t) > p->widths[i])
+				p->widths[i] = (unsigned)strlen(t);
+		}
+	}
+	fit(p);
+	unsigned last = last_shown(p);
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->widths[i] > 0)
+			put_cell(p, i, p->columns[i].title, CTL_DIM, i == last);
+	fputc('\n', p->to);
+	for (unsigned r = 0; r < p->n_held; r++)
+		put_row(p, p->held + r * p->n);
+}
+
+static void
+free_cells(struct print_cell *cells, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(cells[i].text);
+}
+
+void
+ctl_table_row(struct ctl_print *p, const struct ctl_value *values)
+{
+	struct print_cell here[PRINT_COLUMNS_MAX] = { 0 };
+
+	for (unsigned i = 0; i < p->n; i++) {
+		enum ctl_kind k = values[i].kind;
+		if (!p->columns[i].title)
+			continue;
+		here[i].text = cell_text(&values[i]);
+		here[i].tone = (uint8_t)values[i].tone;
+		if (k == CTL_K_UINT || k == CTL_K_INT || k == CTL_K_BYTES)
+			p->right[i] = true;
+	}
+	if (!p->held && !p->settled)
+		p->held = calloc((size_t)PRINT_HOLD * p->n, sizeof(*p->held));
+	if (!p->settled && p->held && p->n_held < PRINT_HOLD) {
+		memcpy(p->held + p->n_held++ * p->n, here, p->n * sizeof(here[0]));
+		return;
+	}
+	ctl_table_settle(p);
+	put_row(p, here);
+	free_cells(here, p->n);
+}
+
+void
+ctl_table_free(struct ctl_print *p)
+{
+	if (p->held)
+		free_cells(p->held, p->n_held * p->n);
+	free(p->held);
+}

@@ -298,7 +298,7 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 	if (out.report)
 		ctl_report_end(out.report);
 	fflush(stdout);
-	if (r->common.format == CTL_TABLE || isatty(STDERR_FILENO))
+	if (ctl_scan_packets(scan) > 0 && (r->common.format == CTL_TABLE || r->bar))
 		print_blindness(ctl_scan_stats(scan), ctl_scan_packets(scan));
 	return code;
 }

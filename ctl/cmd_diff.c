@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome diff: hosts per product then and now, who went and who came. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/days.h"
+#include "ctl/print.h"
+#include "ctl/verbs.h"
+
+#define DAY_US (86400ULL * 1000000ULL)
+
+enum { O_WINDOW = 1 };
+
+static const struct ctl_opt opts[] = {
+	{ "window", 'w', "DAYS", O_WINDOW, "days that end with each date (default 7)" },
+	{ "vendor", 'v', "NAME", CTL_O_VENDOR, "only this vendor (id or name)" },
+	{ "product", 0, "NAME", CTL_O_PRODUCT, "only this product (id or name)" },
+	{ "country", 'c', "CC", CTL_O_COUNTRY, "only vendors seated there" },
+	{ "category", 0, "NAME", CTL_O_CATEGORY, "only such products" },
+	{ "function", 'f', "NAME", CTL_O_FUNCTION, "only such calls" },
+	{ "host", 'H', "ADDR", CTL_O_HOST, "only this inside host or network" },
+	CTL_OPT_FORWARDERS,
+	CTL_OPTS_SOURCE,
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+/* A host that showed a product then (bit 0), now (bit 1). */
+struct sighting {
+	unsigned product;
+	uint8_t when;
+	char *host;
+};
+
+struct diff {
+	struct ctl_common common;
+	struct ctl_days days;
+	uint64_t at[2]; /* the two dates */
+	unsigned window;
+	struct sighting *s;
+	size_t n, cap;
+	bool full;
+};
+
+static void
+on_host(void *ctx, unsigned product, unsigned day, const char *host)
+{
+	struct diff *d = ctx;
+	int64_t at = d->days.first + day;
+	uint8_t when = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		int64_t end = (int64_t)(d->at[i] / DAY_US);
+		if (at <= end && at > end - (int64_t)d->window)
+			when |= (uint8_t)(1u << i);
+	}
+	if (when == 0)
+		return;
+	if (d->n == d->cap) {
+		size_t cap = d->cap ? d->cap * 2 : 256;
+		struct sighting *more = reallocarray(d->s, cap, sizeof(*more));
+		if (!more) {
+			d->full = true;
+			return;
+		}
+		d->s = more;
+		d->cap = cap;
+	}
+	d->s[d->n] = (struct sighting){ .product = product, .when = when, .host = strdup(host) };
+	d->n += d->s[d->n].host != NULL;
+}
+
+static int
+by_product_host(const void *pa, const void *pb)
+{
+	const struct sighting *a = pa, *b = pb;
+
+	if (a->product != b->product)
+		return a->product < b->product ? -1 : 1;
+	return strcmp(a->host, b->host);
+}
+
+/* The same host on several days becomes one entry. */
+static void
+merge(struct diff *d)
+{
+	size_t kept = 0;
+
+	if (d->n > 0)
+		qsort(d->s, d->n, sizeof(*d->s), by_product_host);
+	for (size_t i = 0; i < d->n; i++) {
+		if (kept > 0 && by_product_host(&d->s[kept - 1], &d->s[i]) == 0) {
+			d->s[kept - 1].when |= d->s[i].when;
+			free(d->s[i].host);
+		} else {
+			d->s[kept++] = d->s[i];
+		}
+	}
+	d->n = kept;
+}
+
+static const struct ctl_column columns[] = {
+	{ "vendor", "VENDOR", 8, 0 },
+	{ "product", "PRODUCT", 8, 0 },
+	{ "then", "THEN", 0, 0 },
+	{ "now", "NOW", 0, 0 },
+	{ "change", "CHANGE", 0, 0 },
+	{ "gone", "GONE", 12, 0 },
+	{ "new", "NEW", 12, 0 },
+	{ 0 },
+};
+
+/* Sightings [from, to) of one product. */
+static void
+print_product(struct diff *d, struct ctl_print *p, size_t from, size_t to)
+{
+	char **gone = calloc(to - from, sizeof(*gone)), **fresh = calloc(to - from, sizeof(*fresh));
+	unsigned n_gone = 0, n_fresh = 0, both = 0;
+	const struct ctl_day_product *product = &d->days.products[d->s[from].product];
+
+	for (size_t i = from; gone && fresh && i < to; i++) {
+		if (d->s[i].when == 1)
+			gone[n_gone++] = d->s[i].host;
+		else if (d->s[i].when == 2)
+			fresh[n_fresh++] = d->s[i].host;
+		else
+			both++;
+	}
+	struct ctl_value v[] = {
+		ctl_text(product->vendor),
+		ctl_text(product->product),
+		ctl_number(CTL_K_UINT, both + n_gone),
+		ctl_number(CTL_K_UINT, both + n_fresh),
+		{ .kind = CTL_K_INT, .i = (int64_t)n_fresh - n_gone },
+		{ .kind = CTL_K_LIST },
+		{ .kind = CTL_K_LIST },
+	};
+	v[4].tone = v[4].i < 0 ? CTL_GOOD : v[4].i > 0 ? CTL_WARN : CTL_PLAIN;
+	/* A table names a few; JSON and CSV name all. */
+	bool table = d->common.format == CTL_TABLE;
+	v[5].list.item = gone;
+	v[5].list.n = table && n_gone > 3 ? 3 : n_gone;
+	v[6].list.item = fresh;
+	v[6].list.n = table && n_fresh > 3 ? 3 : n_fresh;
+	ctl_print_row(p, v);
+	free(gone);
+	free(fresh);
+}
+
+static void
+print_all(struct diff *d)
+{
+	struct ctl_print *p = ctl_print_new(stdout, d->common.format, columns);
+	char then[16], now[16];
+
+	for (size_t from = 0, to; from < d->n; from = to) {
+		for (to = from; to < d->n && d->s[to].product == d->s[from].product; to++)
+			;
+		print_product(d, p, from, to);
+	}
+	ctl_print_end(p);
+	fflush(stdout);
+	if (d->common.format != CTL_TABLE)
+		return;
+	ctl_day_text((int64_t)(d->at[0] / DAY_US), then);
+	ctl_day_text((int64_t)(d->at[1] / DAY_US), now);
+	fprintf(stderr, "hosts in the %u days to %s, and in the %u days to %s\n", d->window, then,
+	    d->window, now);
+}
+
+static int
+read_args(struct diff *d, int argc, char **argv)
+{
+	struct ctl_args a;
+	const char *value;
+	unsigned n = 0;
+	int id, code = -1;
+
+	ctl_args_init(&a, d->common.verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL) {
+			if (n == 2 || ctl_when(value, d->common.now_us, &d->at[n]) < 0)
+				return ctl_usage(d->common.verb,
+				    n == 2 ? "two dates, not three: %s"
+					   : "%s: want a date, 30d, today, now",
+				    value);
+			n++;
+		} else if (id == O_WINDOW) {
+			d->window = (unsigned)strtoul(value, NULL, 10);
+			if (d->window < 1 || d->window > 366)
+				return ctl_usage(
+				    d->common.verb, "--window %s: want 1 to 366 days", value);
+		} else {
+			ctl_common_take(&d->common, id, value, &code);
+		}
+	}
+	if (code < 0 && n == 0)
+		return ctl_usage(
+		    d->common.verb, "name the date to compare with: phonehome diff 30d");
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct diff d = { .window = 7 };
+
+	ctl_common_init(&d.common, &ctl_verb_diff);
+	d.at[1] = d.common.now_us;
+	int code = read_args(&d, argc, argv);
+	if (code >= 0)
+		return code;
+	uint64_t back = d.window * DAY_US, older = d.at[0] < d.at[1] ? d.at[0] : d.at[1];
+	d.common.filter.since_us = older > back ? older - back : 1;
+	d.common.filter.until_us = d.at[0] > d.at[1] ? d.at[0] : d.at[1];
+	d.days.on_host = on_host;
+	d.days.ctx = &d;
+	code = ctl_days_load(&d.days, &d.common);
+	merge(&d);
+	if (code == CTL_OK)
+		print_all(&d);
+	if (d.full) {
+		ctl_error("out of memory: filter");
+		code = CTL_FAILED;
+	}
+	for (size_t i = 0; i < d.n; i++)
+		free(d.s[i].host);
+	free(d.s);
+	ctl_days_free(&d.days);
+	return ctl_finish(code);
+}
+
+const struct ctl_verb ctl_verb_diff = {
+	.name = "diff",
+	.group = "phase out",
+	.usage = "DATE1 [DATE2] [--window DAYS] [FILTER...]",
+	.summary =
+	    "did we get below last month: hosts per product then and now, who went, who came",
+	.about = "Compares the hosts seen in the days that end with each date (7 days unless "
+		 "--window says\n"
+		 "otherwise), from the store. A date is 2026-10-22, 30d (thirty days ago), "
+		 "yesterday, now;\n"
+		 "DATE2 is now unless given.",
+	.examples = "phonehome diff 30d now\n"
+		    "phonehome diff 2026-10-01 2026-11-01 --vendor crowdstrike\n"
+		    "phonehome diff 90d --country US --json",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Distinct hosts per product and day. A portal is read by people and counts for nobody. */
+#include "ctl/days.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/proto/rfc3339.h"
+#include "ctl/source.h"
+#include "signatures/base/hash.h"
+
+#define DAY_US (86400ULL * 1000000ULL)
+
+void
+ctl_day_text(int64_t day, char out[static 16])
+{
+	char full[PROTO_TIME_LEN];
+
+	proto_time_format((uint64_t)day * DAY_US, full);
+	memcpy(out, full, 10);
+	out[10] = '\0';
+}
+
+static struct ctl_day_product *
+product_of(struct ctl_days *d, const struct store_day *day)
+{
+	const char *vendor = day->vendor_id ? day->vendor_id : "";
+	const char *product = day->product ? day->product : day->product_id ? day->product_id : "";
+	uint64_t hash = sig_hash(product, strlen(product), sig_hash(vendor, strlen(vendor), 1));
+
+	for (unsigned i = 0; i < d->n; i++)
+		if (d->products[i].hash == hash && strcmp(d->products[i].vendor, vendor) == 0 &&
+		    strcmp(d->products[i].product, product) == 0)
+			return &d->products[i];
+	if (d->n == DAYS_PRODUCTS_MAX)
+		return NULL;
+	struct ctl_day_product *p = &d->products[d->n];
+	*p = (struct ctl_day_product){
+		.vendor = strdup(vendor),
+		.product = strdup(product),
+		.hash = hash,
+		.hosts = calloc(d->n_days, sizeof(*p->hosts)),
+	};
+	if (!p->vendor || !p->product || !p->hosts) {
+		free(p->vendor);
+		free(p->product);
+		free(p->hosts);
+		return NULL;
+	}
+	d->n++;
+	return p;
+}
+
+static bool
+on_day(void *ctx, const struct store_day *day)
+{
+	struct ctl_days *d = ctx;
+	uint64_t us;
+
+	if (day->function == SIG_FN_PORTAL || !day->host || proto_time_parse(day->day, &us) < 0)
+		return true;
+	int64_t at = (int64_t)(us / DAY_US) - d->first;
+	if (at < 0 || at >= (int64_t)d->n_days)
+		return true;
+	struct ctl_day_product *p = product_of(d, day);
+	if (!p) {
+		d->over_limit++;
+		return true;
+	}
+	if (ctl_seen_add(
+		&d->seen, sig_hash(day->host, strlen(day->host), p->hash ^ (uint64_t)at))) {
+		p->hosts[at]++;
+		if (d->on_host)
+			d->on_host(d->ctx, (unsigned)(p - d->products), (unsigned)at, day->host);
+	}
+	return true;
+}
+
+int
+ctl_days_load(struct ctl_days *d, const struct ctl_common *c)
+{
+	struct ctl_source *source;
+	uint64_t until = c->filter.until_us ? c->filter.until_us : c->now_us;
+
+	if (c->filter.since_us > until)
+		return ctl_usage(c->verb, "the span ends before it begins");
+	d->first = (int64_t)(c->filter.since_us / DAY_US);
+	uint64_t days = until / DAY_US - (uint64_t)d->first + 1;
+	if (days > DAYS_MAX)
+		return ctl_usage(c->verb, "more than %d days: say a later --since", DAYS_MAX);
+	d->n_days = (unsigned)days;
+	d->products = calloc(DAYS_PRODUCTS_MAX, sizeof(*d->products));
+	if (!d->products) {
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
+	int code = ctl_source_open(c, CTL_WANT_STORE, &source);
+	if (code != CTL_OK)
+		return code;
+	code = ctl_source_days(source, &c->filter, on_day, d);
+	ctl_source_close(source);
+	if (d->over_limit)
+		ctl_note("more than %d products: filter", DAYS_PRODUCTS_MAX);
+	return code;
+}
+
+void
+ctl_days_free(struct ctl_days *d)
+{
+	for (unsigned i = 0; i < d->n; i++) {
+		free(d->products[i].vendor);
+		free(d->products[i].product);
+		free(d->products[i].hosts);
+	}
+	free(d->products);
+	ctl_seen_free(&d->seen);
+}

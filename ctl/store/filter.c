@@ -41,6 +41,15 @@ store_net_parse(const char *text, struct store_net *ret)
 }
 
 bool
+store_net_host(const struct store_net *net, char out[static 48])
+{
+	bool v6 = net->ip_version == 6;
+
+	return net->given && net->prefix == (v6 ? 128 : 32) &&
+	       inet_ntop(v6 ? AF_INET6 : AF_INET, net->addr, out, 48) != NULL;
+}
+
+bool
 store_net_has(const struct store_net *net, uint8_t ip_version, const uint8_t *addr)
 {
 	unsigned whole = net->prefix / 8, rest = net->prefix % 8;

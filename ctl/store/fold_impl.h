@@ -38,6 +38,7 @@ struct fold_row {
 	struct fold_host *host;
 	struct fold_row *next_of_host, *next_dirty;
 	bool dirty;
+	bool preloaded; /* has what an earlier run counted */
 };
 
 /* What one flow has added to the rows so far. */

@@ -206,19 +206,27 @@ row_of(struct store_fold *fold, const struct clf_event *e)
 }
 
 static void
-add_name(struct store_row *row, const struct clf_event *e)
+add_name_text(struct store_row *row, const char *name)
 {
-	char name[4 * SIG_NAME_MAX + 1];
-
-	if (e->name.len == 0 || row->n_names == STORE_ROW_NAMES_MAX)
+	if (row->n_names == STORE_ROW_NAMES_MAX)
 		return;
-	(void)sig_text_escape(name, sizeof(name), clf_event_str(e, e->name), e->name.len);
 	for (unsigned i = 0; i < row->n_names; i++)
 		if (strcmp(row->names[i], name) == 0)
 			return;
 	row->names[row->n_names] = strdup(name);
 	if (row->names[row->n_names])
 		row->n_names++;
+}
+
+static void
+add_name(struct store_row *row, const struct clf_event *e)
+{
+	char name[4 * SIG_NAME_MAX + 1];
+
+	if (e->name.len == 0)
+		return;
+	(void)sig_text_escape(name, sizeof(name), clf_event_str(e, e->name), e->name.len);
+	add_name_text(row, name);
 }
 
 /* What a flow tells beside its counts. */
@@ -246,11 +254,40 @@ sighting(struct fold_row *r, const struct clf_event *e)
 	add_name(row, e);
 }
 
+/* The store came back after this run had begun: what it held comes on top, once. */
+static int
+merge(struct store_fold *fold, struct fold_row *r, const struct store_row *old)
+{
+	struct store_row *row = &r->row;
+
+	if (r->preloaded)
+		return -EEXIST;
+	r->preloaded = true;
+	row->flows += old->flows;
+	row->bytes_up += old->bytes_up;
+	row->bytes_down += old->bytes_down;
+	row->dropped += old->dropped;
+	row->dns_only &= old->dns_only;
+	if (old->first_seen_us < row->first_seen_us)
+		row->first_seen_us = old->first_seen_us;
+	if (old->last_seen_us > row->last_seen_us)
+		row->last_seen_us = old->last_seen_us;
+	if (old->confidence > row->confidence)
+		row->confidence = old->confidence;
+	for (unsigned i = 0; i < old->n_names; i++)
+		add_name_text(row, old->names[i]);
+	if (old->forwarder)
+		fold_host_forwards(fold, r->host);
+	fold_dirty(fold, r);
+	return 0;
+}
+
 int
 store_fold_preload(struct store_fold *fold, const struct store_row *row)
 {
 	struct store_row copy = { 0 };
 	struct fold_host *host;
+	struct fold_row *r;
 	struct row_key k = { .function = row->function };
 	uint8_t addr[16] = { 0 };
 	uint64_t hash;
@@ -266,8 +303,9 @@ store_fold_preload(struct store_fold *fold, const struct store_row *row)
 	k.product = (const uint8_t *)row->product_id;
 	k.product_len = strlen(row->product_id);
 	hash = key_hash(fold, &k);
-	if (find_row(fold, &k, hash))
-		return -EEXIST;
+	r = find_row(fold, &k, hash);
+	if (r)
+		return merge(fold, r, row);
 	host = fold->rows.n < fold->config.max_rows ? fold_host(fold, k.ip_version, addr) : NULL;
 	if (!host) {
 		fold->stats.rows_full++;
@@ -277,9 +315,11 @@ store_fold_preload(struct store_fold *fold, const struct store_row *row)
 		fold_host_forwards(fold, host);
 	if (store_row_copy(row, &copy) < 0)
 		return -ENOMEM;
-	if (!add_row(fold, &copy, host, hash)) {
+	r = add_row(fold, &copy, host, hash);
+	if (!r) {
 		store_row_free(&copy);
 		return -ENOMEM;
 	}
+	r->preloaded = true;
 	return 0;
 }

@@ -75,8 +75,8 @@ const struct store_fold_stats *store_fold_stats(const struct store_fold *fold);
 typedef bool store_row_fn(void *ctx, const struct store_row *row);
 void
 store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn, void *ctx);
-/* A row from an earlier run of this sensor, before the first event, so that totals go on (absolute
- * totals, no double counts). */
+/* A row from an earlier run of this sensor, so that totals go on (absolute totals, no double
+ * counts). A row that this run has begun already gets the old totals on top, once; -EEXIST then. */
 int store_fold_preload(struct store_fold *fold, const struct store_row *row);
 
 #endif

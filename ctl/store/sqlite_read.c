@@ -173,6 +173,7 @@ lite_rows(struct store *store, const struct store_filter *f, store_row_fn *fn, v
 	struct store_net net;
 	struct where w;
 	sqlite3_stmt *s = NULL;
+	char host[48];
 	uint64_t n = 0;
 	int rc, step = SQLITE_DONE;
 
@@ -184,8 +185,8 @@ lite_rows(struct store *store, const struct store_filter *f, store_row_fn *fn, v
 	rc = common_filter(store, f, &w, &net);
 	if (rc < 0)
 		return rc;
-	if (net.given && net.prefix == (net.ip_version == 4 ? 32 : 128))
-		where_add(&w, "r.host = ?", f->host, 0);
+	if (store_net_host(&net, host))
+		where_add(&w, "r.host = ?", host, 0);
 	if (f->since_us)
 		where_add(&w, "r.last_us >= ?", NULL, (sqlite3_int64)f->since_us);
 	if (f->until_us)
@@ -218,9 +219,9 @@ give_record(sqlite3_stmt *s, const struct store_filter *f, const struct store_ne
 			f->on_gap(ctx, sensor, (uint64_t)sqlite3_column_int64(s, 5),
 			    (uint64_t)sqlite3_column_int64(s, 3));
 	} else if (body && sqlite3_column_int64(s, 2) == STORE_LAYOUT && len > 0 &&
-		   (size_t)len <= sizeof(e) && clf_event_valid(body, (size_t)len)) {
-		memcpy(&e, body, (size_t)len);
-		if (store_filter_event(f, net, &e)) {
+		   (size_t)len <= sizeof(e)) {
+		memcpy(&e, body, (size_t)len); /* also aligns it */
+		if (clf_event_valid(&e, (size_t)len) && store_filter_event(f, net, &e)) {
 			(*n_given)++;
 			more = fn(ctx, &e, sensor ? sensor : "");
 		}

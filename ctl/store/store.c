@@ -18,6 +18,9 @@ open_url(struct store *store, const struct store_config *config, struct sig_diag
 {
 	const char *url = config->url;
 
+	if (strncmp(url, "redis:", 6) == 0 || strncmp(url, "rediss:", 7) == 0 ||
+	    strncmp(url, "redis+sentinel:", 15) == 0 || strncmp(url, "unix:", 5) == 0)
+		return store_redis_open(store, config, diag);
 	if (strncmp(url, "sqlite:", 7) == 0)
 		return store_sqlite_open(store, url + 7, diag);
 	if (strstr(url, "://")) {

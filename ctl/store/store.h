@@ -39,6 +39,15 @@ int store_put_row(struct store *store, const struct store_row *row);
 /* Writer: moves spooled things out; at most `budget_ms`. Called about once a second. */
 int store_flush(struct store *store, unsigned budget_ms);
 
+/*
+ * Writer: the recorder's whole step, once a second. Before the first row goes out, the rows of
+ * earlier runs are read back into the fold (also when the store is away at start and comes later:
+ * no row is written until then, so no total falls back); then changed rows are put and everything
+ * is flushed. When the store lost what it had, all rows are put again. 0, or -errno as
+ * store_flush(); -EAGAIN: more is left than the budget allowed.
+ */
+int store_sync(struct store *store, struct store_fold *fold, unsigned budget_ms);
+
 struct store_stats {
 	bool up;
 	uint64_t records, stored, queued, lost_spool_full,

@@ -62,6 +62,8 @@ struct store {
 	unsigned timeout_ms;
 	uint64_t max_events;
 	char sensor[STORE_SENSOR_MAX];
+	bool wants_rows; /* what was stored is gone: all rows must be put again */
+	bool loaded;	 /* store_sync(): the fold has the rows of earlier runs */
 };
 
 int store_sqlite_open(struct store *store, const char *path, struct sig_diag *diag);
@@ -82,6 +84,8 @@ struct store_net {
 int store_net_parse(const char *text, struct store_net *ret);
 bool store_net_has(const struct store_net *net, uint8_t ip_version, const uint8_t *addr);
 bool store_net_has_text(const struct store_net *net, const char *host);
+/* When the net is one address: its text as rows have it. False: it is not. */
+bool store_net_host(const struct store_net *net, char out[static 48]);
 /* The sensor that a filter means: NULL for all. */
 const char *store_filter_sensor(const struct store *store, const struct store_filter *f);
 bool store_filter_row(

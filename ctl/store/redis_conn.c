@@ -15,6 +15,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -450,6 +452,30 @@ take_reply(struct rds *r, redisReply *reply)
 	return rc;
 }
 
+/*
+ * hiredis writes without MSG_NOSIGNAL, and what a SIGPIPE does to the process is not for a library
+ * to decide: it is held back, and taken away if this write raised it.
+ */
+static int
+write_out(redisContext *c, int *ret_done)
+{
+	static const struct timespec at_once = { 0, 0 };
+	sigset_t pipe_only, before, pending;
+	bool was_pending;
+	int rc;
+
+	(void)sigemptyset(&pipe_only);
+	(void)sigaddset(&pipe_only, SIGPIPE);
+	(void)sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE) == 1;
+	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+	rc = redisBufferWrite(c, ret_done);
+	if (rc != REDIS_OK && !was_pending)
+		(void)sigtimedwait(&pipe_only, NULL, &at_once);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 /* Sends what is queued, reads what is there; a reply is handed on as soon as it is whole. */
 static int
 talk(struct rds *r, short *ret_events)
@@ -465,7 +491,7 @@ talk(struct rds *r, short *ret_events)
 	}
 	if (reply)
 		return take_reply(r, reply);
-	if (redisBufferWrite(r->c, &done) != REDIS_OK)
+	if (write_out(r->c, &done) != REDIS_OK)
 		return failed(r, r->c->errstr[0] ? r->c->errstr : strerror(errno), -EPIPE);
 	size_t had = r->c->reader->len;
 

@@ -18,6 +18,7 @@ const struct ctl_verb *const ctl_verbs[] = {
 	&ctl_verb_diff,
 	&ctl_verb_migration,
 	&ctl_verb_policy,
+	&ctl_verb_signatures,
 	&ctl_verb_status,
 	&ctl_verb_reload,
 	&ctl_verb_bypass,

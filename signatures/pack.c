@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "signatures/base/yaml.h"
+#include "signatures/bundle.h"
 
 enum { FILES_MAX = 10000 };
 
@@ -108,12 +109,18 @@ by_id(const void *a, const void *b)
 
 /* What holds between the packs; then either all or nothing is handed out. */
 static int
-finish(struct sig_packs *packs, int err, struct sig_packs **ret_packs, struct sig_diag *diag)
+finish(struct sig_packs *packs, int err, const char *folder, struct sig_packs **ret_packs,
+    struct sig_diag *diag)
 {
 	if (!err) {
 		qsort(packs->files, packs->n, sizeof(struct pack_file), by_id);
 		if (pack_check_all(packs, diag) > 0)
 			err = -EINVAL;
+	}
+	if (!err) {
+		packs->origin = folder ? sig_bundle_origin(folder, packs) : strdup("folder");
+		if (!packs->origin)
+			err = no_memory(diag);
 	}
 	if (err) {
 		sig_packs_free(packs);
@@ -128,18 +135,17 @@ sig_packs_load(const char *path, struct sig_packs **ret_packs, struct sig_diag *
 {
 	struct sig_packs *packs = calloc(1, sizeof(*packs));
 	struct stat st;
+	bool is_folder;
 	int err;
 
 	if (!packs)
 		return no_memory(diag);
-	packs->origin = strdup("folder");
-	if (!packs->origin)
-		err = no_memory(diag);
-	else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (is_folder)
 		err = load_folder(packs, path, diag);
 	else
 		err = load_file(packs, path, diag);
-	return finish(packs, err, ret_packs, diag);
+	return finish(packs, err, is_folder ? path : NULL, ret_packs, diag);
 }
 
 int
@@ -151,10 +157,9 @@ sig_packs_load_text(const char *name, const char *text, size_t len, struct sig_p
 	int err;
 
 	if (f) {
-		packs->origin = strdup("folder");
 		f->text = malloc(len + 1);
 	}
-	if (!f || !f->text || !packs->origin) {
+	if (!f || !f->text) {
 		sig_packs_free(packs);
 		return no_memory(diag);
 	}
@@ -162,7 +167,7 @@ sig_packs_load_text(const char *name, const char *text, size_t len, struct sig_p
 	f->text[len] = '\0';
 	f->len = len;
 	err = load_one(f, false, diag);
-	return finish(packs, err, ret_packs, diag);
+	return finish(packs, err, NULL, ret_packs, diag);
 }
 
 void

@@ -64,6 +64,12 @@ struct sig_result {
 /* --- set-up --- */
 
 /*
+ * Where the packs are when nobody says: $PHONEHOME_PACKS, or beside the running program (installed
+ * or in a build folder of the source tree), or the installed folder. Static storage, one thread.
+ */
+const char *sig_packs_default_dir(void);
+
+/*
  * Loads every *.yaml of a folder (not recursive, sorted by name) or one file. All faults of all
  * files are gathered in diag; 0 only when there was no error.
  */

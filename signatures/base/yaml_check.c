@@ -226,9 +226,14 @@ check_scalar(
 	size_t len = node->data.scalar.length;
 	char *end;
 
-	if (memchr(node->data.scalar.value, 0, len)) {
-		FAULT(c, node->start_mark, "'%s' holds a NUL byte", name);
-		return;
+	/* What is shown later must not move a terminal's cursor. */
+	for (size_t i = 0; i < len; i++) {
+		uint8_t b = node->data.scalar.value[i];
+
+		if ((b < 0x20 && !strchr("\t\r\n", b)) || b == 0 || b == 0x7f) {
+			FAULT(c, node->start_mark, "'%s' holds a control character", name);
+			return;
+		}
 	}
 	switch (schema->type) {
 	case CYAML_STRING:

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between bundle.c and bundle_install.c. */
+#ifndef SIGNATURES_BUNDLE_IMPL_H
+#define SIGNATURES_BUNDLE_IMPL_H
+
+#include "signatures/bundle.h"
+
+/* One reading of a bundle: what is asked for, and what was found. */
+struct bundle_read {
+	const char *name; /* for messages */
+	const char *key_pem;
+	bool allow_unsigned;
+	struct sig_diag *diag;
+	/* Called with each pack, whose digest is right. NULL: none is kept. */
+	int (*keep)(void *arg, const char *name, const char *text, size_t len);
+	void *keep_arg;
+
+	struct sig_manifest manifest;
+	char *text; /* the manifest as it came */
+	size_t text_len;
+	uint8_t signature[SIG_SIGNATURE_BYTES];
+	bool is_signed; /* and the signature is the key's */
+};
+
+int bundle_read(struct bundle_read *r, const void *data, size_t len);
+void bundle_read_free(struct bundle_read *r);
+/* Adds the message; always -EBADMSG. */
+int bundle_fault(struct sig_diag *diag, const char *bundle, const char *why);
+
+#endif

@@ -145,12 +145,13 @@ static int
 choose_memory(
     const struct dp_config *config, struct dp_eal *e, struct args *a, struct sig_diag *diag)
 {
-	unsigned need = config->memory_mb, mb;
+	unsigned need = config->memory_mb, mb = free_huge_mb();
 
-	if (need == 0)
-		need = 48 + e->mbufs / 1024 * (e->mbuf_room + 384) / 1024;
-	mb = free_huge_mb();
 	e->huge = config->memory != DP_MEM_NO_HUGE;
+	/* Without hugepages a buffer does not cross a page of 4 KB, so that each takes one. */
+	if (need == 0)
+		need = 48 +
+		       (unsigned)((uint64_t)e->mbufs * (e->huge ? e->mbuf_room + 384 : 4160) >> 20);
 	if (e->huge && mb < need) {
 		if (config->memory == DP_MEM_AUTO && mb == 0)
 			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,

@@ -157,29 +157,20 @@ dp_recorder_close(struct dp_recorder *r)
 static bool
 preload_row(void *ctx, const struct store_row *row)
 {
-	return store_fold_preload(ctx, row) == 0;
+	struct dp_recorder *r = ctx;
+
+	pthread_mutex_lock(&r->lock);
+	(void)store_fold_preload(r->fold, row); /* what finds no room is counted by the fold */
+	pthread_mutex_unlock(&r->lock);
+	return true;
 }
 
-/* Totals go on where the last run stopped. A store that does not answer now has nothing to give. */
+/* Totals go on where the last run stopped; a store that does not answer now is asked again. */
 static void
 preload(struct dp_recorder *r)
 {
-	struct sig_diag quiet = { 0 };
-	struct store_filter filter = { .forwarders = true };
-	struct store *reader = NULL;
-	struct store_config sc = {
-		.url = r->config->store.url,
-		.sensor = r->config->sensor,
-		.mode = STORE_READ,
-		.timeout_ms = r->config->store.timeout_ms,
-		.password_file = r->config->store.password_file,
-	};
-
-	if (store_open(&sc, &reader, &quiet) == 0) {
-		(void)store_rows(reader, &filter, preload_row, r->fold);
-		store_close(reader);
-	}
-	sig_diag_free(&quiet);
+	if (!store_loaded(r->store))
+		(void)store_load(r->store, preload_row, r);
 }
 
 int
@@ -314,12 +305,6 @@ drain(struct dp_recorder *r)
 	return n;
 }
 
-static bool
-put_row(void *ctx, const struct store_row *row)
-{
-	return store_put_row(ctx, row) == 0;
-}
-
 static void
 copy_stats(struct dp_recorder *r)
 {
@@ -335,8 +320,9 @@ copy_stats(struct dp_recorder *r)
 static void
 each_second(struct dp_recorder *r, unsigned budget_ms)
 {
+	preload(r);
 	pthread_mutex_lock(&r->lock);
-	store_fold_rows(r->fold, true, true, put_row, r->store);
+	store_put_changed(r->store, r->fold);
 	pthread_mutex_unlock(&r->lock);
 	(void)store_flush(r->store, budget_ms);
 	if (r->records)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE = 200, SENSORS_MAX = 1024, SEEN_MAX = 50000 };
+enum { PAGE = 200, SENSORS_MAX = 1024, SEEN_MAX = 50000, WRITER_WAIT_MS = 200 };
 
 int
 rds_ready(struct rds *r)
@@ -20,9 +20,13 @@ rds_ready(struct rds *r)
 	if (r->state == RDS_BATCH) /* the writer reads its own rows at start only */
 		return -EBUSY;
 	for (unsigned i = 0; rc != 0 && i < tries; i++) {
+		unsigned wait = r->store->timeout_ms;
+
 		if (r->store->mode == STORE_READ)
 			r->next_try_ms = 0;
-		rc = rds_run(r, RDS_READY, store_now_ms() + r->store->timeout_ms);
+		else if (wait > WRITER_WAIT_MS) /* it has rings to drain, and asks again */
+			wait = WRITER_WAIT_MS;
+		rc = rds_run(r, RDS_READY, store_now_ms() + wait);
 	}
 	if (rc == -EAGAIN && r->store->stats.last_error[0] == '\0')
 		store_failed(r->store, "redis: no answer in time");

@@ -40,12 +40,15 @@ int store_put_row(struct store *store, const struct store_row *row);
 int store_flush(struct store *store, unsigned budget_ms);
 
 /*
- * Writer: the recorder's whole step, once a second. Before the first row goes out, the rows of
- * earlier runs are read back into the fold (also when the store is away at start and comes later:
- * no row is written until then, so no total falls back); then changed rows are put and everything
- * is flushed. When the store lost what it had, all rows are put again. 0, or -errno as
- * store_flush(); -EAGAIN: more is left than the budget allowed.
+ * Writer: reads the rows of earlier runs of this sensor back, for store_fold_preload(). Until it
+ * has once returned 0 no row should be put, or totals fall back to this run's alone; a store that
+ * is away at start is asked again every second. What a broken attempt gave stays preloaded.
  */
+int store_load(struct store *store, store_row_fn *fn, void *ctx);
+bool store_loaded(const struct store *store);
+/* Writer: puts the fold's changed rows (all, when the store lost what it had), once loaded. */
+void store_put_changed(struct store *store, struct store_fold *fold);
+/* The three and store_flush() as one step, for a fold that no other thread looks at. */
 int store_sync(struct store *store, struct store_fold *fold, unsigned budget_ms);
 
 struct store_stats {

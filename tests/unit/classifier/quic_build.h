@@ -91,7 +91,10 @@ put_initial(struct buf *b, const struct quic_side *s, uint16_t number, const str
 	put_be(b, s->scid_len, 1);
 	put(b, s->scid, s->scid_len);
 	put_be(b, 0, 1);
-	put_be(b, (payload->len + 18) | 0x4000, 2);
+	if (payload->len + 18 < 16384)
+		put_be(b, (payload->len + 18) | 0x4000, 2);
+	else
+		put_be(b, (payload->len + 18) | 0x80000000u, 4);
 	pn = b->len;
 	put_be(b, number, 2);
 	body = b->len;

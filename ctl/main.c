@@ -14,6 +14,7 @@ const struct ctl_verb *const ctl_verbs[] = {
 	&ctl_verb_hosts,
 	&ctl_verb_flows,
 	&ctl_verb_why,
+	&ctl_verb_top,
 	&ctl_verb_trend,
 	&ctl_verb_diff,
 	&ctl_verb_migration,
@@ -23,8 +24,10 @@ const struct ctl_verb *const ctl_verbs[] = {
 	&ctl_verb_reload,
 	&ctl_verb_bypass,
 	&ctl_verb_stop,
+	&ctl_verb_doctor,
 	&ctl_verb_version,
 	&ctl_verb_help_,
+	&ctl_verb_complete,
 	NULL,
 };
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * phonehome __complete: words for the shells' completion, one a line. Hidden. What it knows comes
+ * from the tables of verbs and options and from the packs, so that it never goes stale.
+ */
+#include <string.h>
+
+#include "ctl/packs.h"
+#include "ctl/policy_verbs.h"
+#include "ctl/report.h"
+#include "ctl/verbs.h"
+
+enum { SEEN_MAX = 8192 };
+
+/* Names of vendors or products of all packs, each once; packs that do not load give nothing. */
+static void
+from_packs(bool products)
+{
+	static const char *seen[SEEN_MAX];
+	struct sig_diag diag = { 0 };
+	struct sig_packs *packs = NULL;
+	struct sig_ruleset *rules = NULL;
+	unsigned n = 0;
+
+	if (sig_packs_load(ctl_packs_path(NULL), &packs, &diag) == 0 &&
+	    sig_compile(packs, &rules, &diag) == 0) {
+		for (uint32_t i = 1; i <= sig_ruleset_count(rules) && n < SEEN_MAX; i++) {
+			const struct sig_info *info = sig_ruleset_info(rules, i);
+			const char *word = products ? info->product_id : info->vendor_id;
+			unsigned k = 0;
+			while (k < n && strcmp(seen[k], word) != 0)
+				k++;
+			if (k < n)
+				continue;
+			seen[n++] = word;
+			puts(word);
+		}
+	}
+	sig_ruleset_free(rules);
+	sig_packs_free(packs);
+	sig_diag_free(&diag);
+}
+
+static void
+options_of(const struct ctl_verb *verb)
+{
+	for (const struct ctl_opt *o = verb ? verb->opts : NULL; o && o->name; o++)
+		printf("--%s\n", o->name);
+}
+
+/* "a, b, c" one a line. */
+static void
+words(const char *list)
+{
+	for (; *list; list += strspn(list, ", ")) {
+		size_t n = strcspn(list, ",");
+		printf("%.*s\n", (int)n, list);
+		list += n;
+	}
+}
+
+static const struct ctl_verb *
+policy_verb(const char *name)
+{
+	static const struct ctl_verb *const subs[] = { &ctl_verb_policy_check,
+		&ctl_verb_policy_show, &ctl_verb_policy_test, &ctl_verb_policy_simulate };
+
+	for (unsigned i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
+		if (strcmp(subs[i]->name + strlen("policy "), name) == 0)
+			return subs[i];
+	return NULL;
+}
+
+/* What may follow --OPTION; nothing: files, as the shell sees fit. */
+static void
+values_of(const char *option)
+{
+	static const struct {
+		const char *option, *list;
+	} lists[] = {
+		{ "--function", "update, telemetry, cloud-lookup, management, licensing, "
+				"crash-report, tunnel, portal, mixed" },
+		{ "--confidence", "guess, inferred, strong, certain" },
+		{ "--group-by", CTL_GROUP_NAMES },
+		{ "--sort", CTL_SORT_NAMES },
+		{ "--ndpi", "undecided, all, off" },
+		{ "--verdict", "pass, drop, reset, would-drop, would-reset" },
+		{ "--state", "moved, both, not-moved, neither, only-new" },
+		{ "--action", "drop, reset" },
+		{ "--since", "1h, 1d, 7d, 30d, 90d, today, yesterday" },
+		{ "--until", "1h, 1d, 7d, 30d, today, yesterday, now" },
+		{ "--not-seen", "1d, 7d, 30d, 90d" },
+		{ "--category", "av, edr, firewall, proxy, vpn, mail, dns, siem, vuln, identity, "
+				"ndr, waf, cloud, intel, mdm, "
+				"dlp, backup, ot, os, other" },
+	};
+
+	if (strcmp(option, "--vendor") == 0 || strcmp(option, "--product") == 0)
+		from_packs(option[2] == 'p');
+	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (strcmp(lists[i].option, option) == 0)
+			words(lists[i].list);
+}
+
+static int
+run(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "verbs", *of = argc > 2 ? argv[2] : "";
+
+	if (strcmp(what, "verbs") == 0) {
+		for (const struct ctl_verb *const *v = ctl_verbs; *v; v++)
+			if ((*v)->group)
+				puts((*v)->name);
+	} else if (strcmp(what, "options") == 0) {
+		const struct ctl_verb *v = ctl_verb_find(of);
+		options_of(v && v->opts				   ? v
+			   : strcmp(of, "policy") == 0 && argc > 3 ? policy_verb(argv[3])
+								   : NULL);
+	} else if (strcmp(what, "values") == 0) {
+		values_of(of);
+	} else if (strcmp(what, "arguments") == 0) {
+		if (strcmp(of, "policy") == 0)
+			words("check, show, test, simulate");
+		else if (strcmp(of, "signatures") == 0)
+			words("match, list, lint, test, show, why, install, diff");
+		else if (strcmp(of, "bypass") == 0)
+			words("on, off");
+		else if (strcmp(of, "hosts") == 0)
+			from_packs(true);
+	}
+	return ctl_finish(CTL_OK);
+}
+
+const struct ctl_verb ctl_verb_complete = {
+	.name = "__complete",
+	.usage = "verbs | options VERB | values --OPTION | arguments VERB",
+	.summary = "words for completion",
+	.run = run,
+};

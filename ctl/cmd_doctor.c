@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phonehome doctor: is this machine fit, and what mends it. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/doctor.h"
+#include "ctl/print.h"
+#include "ctl/verbs.h"
+
+static const struct {
+	const char *name;
+	doctor_fn *fn;
+} checks[] = {
+	{ "permissions", doctor_permissions },
+	{ "hugepages", doctor_hugepages },
+	{ "iommu", doctor_iommu },
+	{ "drivers", doctor_drivers },
+	{ "mtu", doctor_mtu },
+	{ "offloads", doctor_offloads },
+	{ "numa", doctor_numa },
+	{ "cores", doctor_isolation },
+	{ "frequency", doctor_governor },
+	{ "clock", doctor_clock },
+	{ "packs", doctor_packs },
+	{ "daemon", doctor_daemon },
+	{ "store", doctor_store },
+};
+
+static const struct ctl_opt opts[] = {
+	CTL_OPT_SOCKET,
+	{ "store", 's', "URL", CTL_O_STORE, "the store to reach (default: the daemon's default)" },
+	{ "password-file", 0, "FILE", CTL_O_PASSWORD_FILE, "the store's password (mode 0600)" },
+	CTL_OPT_PACKS,
+	CTL_OPT_JSON,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+
+static const struct ctl_column columns[] = {
+	{ "check", "CHECK", 0, 0 },
+	{ "level", "LEVEL", 0, 0 },
+	{ "found", "FOUND", 20, 0 },
+	{ "mend", "MEND", 20, 0 },
+	{ 0 },
+};
+
+enum { DEVICES_MAX = 64, MEND_MAX = 256 };
+
+struct doctor {
+	struct ctl_print *print;
+	unsigned count[DOCTOR_FAIL + 1];
+};
+
+int
+doctor_read(const struct doctor_case *c, char *out, size_t cap, const char *fmt, ...)
+{
+	char path[1024];
+	va_list ap;
+	size_t n = strlen(c->root);
+
+	snprintf(path, sizeof(path), "%s", c->root);
+	va_start(ap, fmt);
+	vsnprintf(path + n, sizeof(path) - n, fmt, ap);
+	va_end(ap);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return -errno;
+	n = fread(out, 1, cap - 1, f);
+	fclose(f);
+	while (n > 0 && out[n - 1] == '\n')
+		n--;
+	out[n] = '\0';
+	return 0;
+}
+
+long
+doctor_number(const struct doctor_case *c, long otherwise, const char *fmt, ...)
+{
+	char path[512], text[64], *end;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (doctor_read(c, text, sizeof(text), "%s", path) < 0)
+		return otherwise;
+	long v = strtol(text, &end, 10);
+	return end != text ? v : otherwise;
+}
+
+void
+doctor_say(struct doctor_case *c, enum doctor_level level, const char *mend, const char *fmt, ...)
+{
+	char found[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(found, sizeof(found), fmt, ap);
+	va_end(ap);
+	c->say(c, level, found, mend);
+}
+
+static struct doctor doctor;
+
+static void
+say(struct doctor_case *c, enum doctor_level level, const char *found, const char *mend)
+{
+	static const char *const names[] = { "ok", "note", "warn", "fail" };
+	static const enum ctl_tone tones[] = { CTL_GOOD, CTL_DIM, CTL_WARN, CTL_ALARM };
+	struct ctl_value v[] = { ctl_text(c->check), ctl_text(names[level]), ctl_text(found),
+		ctl_text(mend) };
+
+	v[1].tone = tones[level];
+	doctor.count[level]++;
+	ctl_print_row(doctor.print, v);
+}
+
+static int
+run(int argc, char **argv)
+{
+	const char *devices[DEVICES_MAX + 1] = { NULL };
+	struct ctl_common common;
+	const char *root = getenv("PHONEHOME_DOCTOR_ROOT");
+	struct doctor_case c = {
+		.common = &common, .devices = devices, .root = root ? root : "", .say = say
+	};
+
+	ctl_common_init(&common, &ctl_verb_doctor);
+	int code = ctl_common_args(&common, argc, argv, devices, DEVICES_MAX, NULL);
+	if (code >= 0)
+		return code;
+	doctor.print = ctl_print_new(stdout, common.format, columns);
+	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		c.check = checks[i].name;
+		checks[i].fn(&c);
+	}
+	ctl_print_end(doctor.print);
+	fflush(stdout);
+	if (common.format == CTL_TABLE)
+		fprintf(stderr, "%u ok, %u notes, %u warnings, %u failures\n",
+		    doctor.count[DOCTOR_OK], doctor.count[DOCTOR_NOTE], doctor.count[DOCTOR_WARN],
+		    doctor.count[DOCTOR_FAIL]);
+	return ctl_finish(doctor.count[DOCTOR_FAIL] ? CTL_FAILED : CTL_OK);
+}
+
+const struct ctl_verb ctl_verb_doctor = {
+	.name = "doctor",
+	.group = "run",
+	.usage = "[DEVICE...] [--json]",
+	.summary =
+	    "is this machine fit: huge pages, NICs, offloads, clock, store; and what mends it",
+	.about = "Changes nothing. Exit code 1 when a check fails. DEVICE: PCI addresses or "
+		 "interfaces to look at.",
+	.examples = "phonehome doctor\n"
+		    "phonehome doctor 0000:03:00.0 eth1\n"
+		    "phonehome doctor --store redis://10.0.0.5 --json",
+	.opts = opts,
+	.run = run,
+};

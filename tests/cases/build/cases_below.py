@@ -297,10 +297,10 @@ def gtpu(p, teid=0x1001):
 
 @case('gtp-u', 'GTP-U with and without an extension header.')
 def _(cap):
-    a = carried(cap, lambda p, up: ether(over_udp(2152, gtpu(p), up), up), tunnel='gtpu')
+    a = carried(cap, lambda p, up: ether(over_udp(2152, gtpu(p), up), up), tunnel='gtp-u')
     Tcp(cap, sport=40002, wrap=lambda p, up: ether(over_udp(
         2152, struct.pack('>BBHI', 0x30, 255, len(p), 9) + p, up), up)).open().up(HELLO)
-    return a + [hit(src={'port': 40002}, tunnel='gtpu')]
+    return a + [hit(src={'port': 40002}, tunnel='gtp-u')]
 
 
 @case('erspan', 'ERSPAN I, II and III, as mirror ports wrap what they saw.')

@@ -153,7 +153,7 @@ read_header(struct sig_bytes *b, struct header *h)
 		return HEADER_OTHER;
 	if (h->version == 0)
 		return HEADER_NEGOTIATION;
-	h->version_index = clf_quic_version_index(h->version);
+	h->version_index = clf_quic_version_index(h->version, 0);
 	if (h->version_index < 0 || !(h->first & 0x40))
 		return HEADER_OTHER;
 	h->type = clf_quic_packet_type(h->version_index, h->first);
@@ -181,10 +181,7 @@ clf_quic_looks(struct sig_bytes datagram)
 		sig_bytes_skip(&b, sig_bytes_u8(&b));
 		return sig_bytes_ok(&b) && sig_bytes_left(&b) >= 4 && sig_bytes_left(&b) % 4 == 0;
 	}
-	default:
-		/* RFC 9000 15: a version that is there to be negotiated away. */
-		return sig_bytes_ok(&datagram) && (h.first & 0x80) &&
-		       (h.version & 0x0f0f0f0f) == 0x0a0a0a0a;
+	default: return false;
 	}
 }
 
@@ -209,14 +206,13 @@ try_keys(struct clf_quic *q, const struct clf_quic_keys *keys, struct clf_quic_p
 }
 
 static bool
-try_own_keys(struct clf_quic *q, const struct header *h, struct clf_quic_packet *packet,
+try_own_keys(struct clf_quic *q, const struct header *h, int index, struct clf_quic_packet *packet,
     struct clf_quic_result *ret, size_t *ret_len)
 {
 	struct clf_quic_keys keys;
 	struct clf_quic_packet fresh = *packet;
 
-	clf_quic_initial_keys(
-	    q->pool->crypto, h->version_index, h->dcid, h->dcid_len, false, &keys);
+	clf_quic_initial_keys(q->pool->crypto, index, h->dcid, h->dcid_len, false, &keys);
 	/* Packet numbers go on after a Retry (RFC 9000 17.2.5.3): expect near what we saw. */
 	if (!try_keys(q, &keys, &fresh, ret, ret_len))
 		return false;
@@ -225,7 +221,7 @@ try_own_keys(struct clf_quic *q, const struct header *h, struct clf_quic_packet 
 		crypto_reset(q);
 	q->keys = keys;
 	q->version = h->version;
-	q->version_index = (int8_t)h->version_index;
+	q->version_index = (int8_t)index;
 	q->dcid_len = h->dcid_len;
 	memcpy(q->dcid, h->dcid, h->dcid_len);
 	return true;
@@ -239,6 +235,7 @@ unprotect(struct clf_quic *q, const struct header *h, struct clf_quic_packet *pa
 	const bool have = q->version_index != QUIC_NO_VERSION && q->version == h->version;
 	const bool same = have && same_id(h->dcid, h->dcid_len, q->dcid, q->dcid_len);
 	const bool retried = q->have_retry && same_id(h->dcid, h->dcid_len, q->retry, q->retry_len);
+	int index;
 
 	if (have && (same || !retried)) {
 		if (ret->decrypts >= max_decrypts) {
@@ -250,11 +247,15 @@ unprotect(struct clf_quic *q, const struct header *h, struct clf_quic_packet *pa
 	}
 	if (same)
 		return false;
-	if (ret->decrypts >= max_decrypts) {
-		ret->over_budget = true;
-		return false;
+	for (unsigned nth = 0; (index = clf_quic_version_index(h->version, nth)) >= 0; nth++) {
+		if (ret->decrypts >= max_decrypts) {
+			ret->over_budget = true;
+			return false;
+		}
+		if (try_own_keys(q, h, index, packet, ret, ret_len))
+			return true;
 	}
-	return try_own_keys(q, h, packet, ret, ret_len);
+	return false;
 }
 
 /* The hello outgrew the small buffer. */

@@ -37,6 +37,11 @@ read_server_hello(struct clf_tls_server *s, const uint8_t *body, uint32_t len)
 
 	s->version = sig_bytes_u16(&b);
 	random = sig_bytes_take(&b, 32);
+	if (random && s->version >> 8 == 0x7f) {
+		/* Drafts of TLS 1.3 up to 21 name it here and leave fields out. */
+		s->hello_done = s->encrypted_from_here = true;
+		return true;
+	}
 	sig_bytes_skip(&b, sig_bytes_u8(&b));
 	sig_bytes_skip(&b, 3); /* cipher suite, compression */
 	if (!sig_bytes_ok(&b))
@@ -53,7 +58,7 @@ read_server_hello(struct clf_tls_server *s, const uint8_t *body, uint32_t len)
 			s->version = sig_bytes_u16(&ext);
 	}
 	s->hello_done = true;
-	/* 0x7fXX: drafts of TLS 1.3. */
+	/* 0x7fXX: later drafts of TLS 1.3. */
 	s->encrypted_from_here = s->version >= 0x0304 || s->hello_retry;
 	return sig_bytes_ok(&b);
 }

@@ -23,8 +23,11 @@ struct clf_quic_crypto;
 struct clf_quic_crypto *clf_quic_crypto_new(void);
 void clf_quic_crypto_free(struct clf_quic_crypto *c);
 
-/* Index of a version we can decrypt, or -1. */
-int clf_quic_version_index(uint32_t version);
+/*
+ * Index of a version that we can decrypt, or -1. `nth` 0 is the likeliest; a version that is there
+ * to be negotiated away (RFC 9000 15) has two: clients protect such Initials as their newest.
+ */
+int clf_quic_version_index(uint32_t version, unsigned nth);
 /* What the two type bits of a long header mean in that version. */
 enum clf_quic_type clf_quic_packet_type(int version_index, uint8_t first_byte);
 

@@ -315,6 +315,13 @@ test_version_negotiation(void **state)
 	(void)state;
 	assert_true(clf_quic_looks(sig_bytes_of(vn, sizeof(vn))));
 	assert_true(clf_quic_looks(sig_bytes_of(grease, sizeof(grease))));
+	quic_side_init(&s, 0x1a2a3a4a, cid, sizeof(cid)); /* protected as version 1 */
+	cut_hello(&a, &s, 0, 1);
+	assert_int_equal(feed(q, &a.part[0]), CLF_OBS_DONE);
+	assert_string_equal(r.hello.sni.canonical, "a.vendor.example");
+	cut_free(&a);
+	clf_quic_close(pool, q);
+	q = clf_quic_open(pool);
 	assert_false(clf_quic_looks(sig_bytes_of(vn, 10)));
 	assert_false(clf_quic_looks(sig_bytes_of("\x40\0\0\0\1\0\0", 7)));
 	assert_false(clf_quic_looks(sig_bytes_of("GET / HTTP/1.1", 14)));

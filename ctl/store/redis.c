@@ -46,6 +46,7 @@ read_password(const char *path, struct rds_url *u, struct sig_diag *diag)
 {
 	char text[sizeof(u->user) + sizeof(u->password)], *colon;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t user, password;
 	struct stat st;
 	ssize_t n;
 
@@ -63,13 +64,13 @@ read_password(const char *path, struct rds_url *u, struct sig_diag *diag)
 	text[n] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
 	colon = strchr(text, ':');
-	if (text[0] == '\0' || strlen(colon ? colon + 1 : text) >= sizeof(u->password) ||
-	    (colon && (size_t)(colon - text) >= sizeof(u->user)))
+	user = colon ? (size_t)(colon - text) : 0;
+	password = strlen(colon ? colon + 1 : text);
+	if (password == 0 || password >= sizeof(u->password) || user >= sizeof(u->user))
 		return bad_file(diag, path, -EINVAL, "holds no password, or too long a one");
-	if (colon)
-		*colon = '\0';
-	(void)snprintf(u->user, sizeof(u->user), "%s", colon ? text : "");
-	(void)snprintf(u->password, sizeof(u->password), "%s", colon ? colon + 1 : text);
+	memcpy(u->user, text, user);
+	u->user[user] = '\0';
+	memcpy(u->password, colon ? colon + 1 : text, password + 1);
 	explicit_bzero(text, sizeof(text));
 	return 0;
 }

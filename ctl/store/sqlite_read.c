@@ -118,17 +118,20 @@ enum { TEXTS = 11, NUMBERS = 9, NAMES_BYTES = STORE_ROW_NAMES_MAX * 1100 };
 static void
 take_names(const char *joined, char buf[static NAMES_BYTES], struct store_row *row, char **own)
 {
-	char *save = NULL;
+	size_t len = joined ? strlen(joined) : 0;
 
-	if (!joined)
+	if (len == 0 || len >= NAMES_BYTES)
 		return;
-	(void)snprintf(buf, NAMES_BYTES, "%s", joined);
-	for (char *p = strtok_r(buf, "\n", &save); p && row->n_names < STORE_ROW_NAMES_MAX;
-	     p = strtok_r(NULL, "\n", &save)) {
-		char *name = shown(p, &own[row->n_names]);
+	memcpy(buf, joined, len + 1);
+	for (char *p = buf; p && row->n_names < STORE_ROW_NAMES_MAX;) {
+		char *end = strchr(p, '\n'), *name;
 
+		if (end)
+			*end++ = '\0';
+		name = *p ? shown(p, &own[row->n_names]) : NULL;
 		if (name)
 			row->names[row->n_names++] = name;
+		p = end;
 	}
 }
 
@@ -173,15 +176,19 @@ lite_rows(struct store *store, const struct store_filter *f, store_row_fn *fn, v
 	struct store_net net;
 	struct where w;
 	sqlite3_stmt *s = NULL;
-	char host[48];
+	char host[48], select[512];
 	uint64_t n = 0;
 	int rc, step = SQLITE_DONE;
 
-	where_begin(&w,
-	    "SELECT r.sensor, r.host, r.vendor, r.vendor_id, r.owner, r.country, r.owner_country,"
-	    " r.product, r.product_id, r.category, r.signature, r.function, r.confidence,"
-	    " r.forwarder + 2 * r.dns_only, r.first_us, r.last_us, r.flows, r.bytes_up,"
-	    " r.bytes_down, r.dropped, r.names FROM rows r WHERE r.flows > 0");
+	(void)snprintf(select, sizeof(select),
+	    "SELECT r.sensor, r.host, r.vendor, r.vendor_id, %s, r.country, %s, r.product,"
+	    " r.product_id, %s, %s, r.function, r.confidence, r.forwarder + 2 * r.dns_only,"
+	    " r.first_us, r.last_us, r.flows, r.bytes_up, r.bytes_down, r.dropped, %s"
+	    " FROM rows r WHERE r.flows > 0",
+	    f->skip_details ? "NULL" : "r.owner", f->skip_details ? "NULL" : "r.owner_country",
+	    f->skip_details ? "NULL" : "r.category", f->skip_names ? "NULL" : "r.signature",
+	    f->skip_names ? "NULL" : "r.names");
+	where_begin(&w, select);
 	rc = common_filter(store, f, &w, &net);
 	if (rc < 0)
 		return rc;

@@ -70,6 +70,10 @@ struct store_filter {
 	uint64_t since_us, until_us; /* last_seen >= since, first_seen <= until */
 	bool forwarders;	     /* include forwarder rows */
 	uint64_t limit;		     /* 0 none */
+	/* store_rows(): texts that the caller does not look at may be left NULL: reading is quicker
+	 */
+	bool skip_names;   /* names, signature */
+	bool skip_details; /* owner, owner_country, category */
 	/* store_records(): called between records where `lost` of them never reached the store */
 	void (*on_gap)(void *ctx, const char *sensor, uint64_t at_us, uint64_t lost);
 };

@@ -57,6 +57,7 @@ enum {				     /* why a decided flow is still looked at */
 	CLF_WATCH_RETRY = 1 << 0,    /* TLS: a second hello may come until the server has spoken */
 	CLF_WATCH_REQUESTS = 1 << 1, /* HTTP: later requests, what follows CONNECT */
 	CLF_WATCH_NDPI = 1 << 2,     /* nDPI is not done */
+	CLF_WATCH_LATE = 1 << 4,     /* TCP: a hello may follow what nobody could read */
 	CLF_WATCH_DNS = 1 << 3,	     /* DNS over TCP: later questions */
 };
 
@@ -103,6 +104,7 @@ struct clf_ctx {
 	uint8_t more : 1; /* the prefix may hold another request */
 	uint8_t n_names, n_facts, requests;
 	uint16_t fact_text, name_text;
+	uint16_t late_from;  /* prefix bytes that hold no hello's beginning */
 	uint32_t hello_next; /* prefix bytes eaten by the first hello */
 	uint64_t sni_hash;
 	struct clf_seen_name names[CLF_NAMES_MAX];
@@ -228,6 +230,7 @@ void clf_ctx_close(struct clf_engine *e, struct clf_ctx *c);
 /* Frees a context of a flow that is only watched or has shown no data. False: none found. */
 bool clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this);
 void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
+void clf_gather_flags(struct clf_ctx *c);
 void clf_ctx_touch(struct clf_engine *e, struct clf_ctx *c);
 void clf_add_fact(struct clf_ctx *c, enum sig_field field, const void *value, size_t len,
     uint32_t packet, uint8_t group);

@@ -290,6 +290,8 @@ redecide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us,
 	}
 	c->fresh = 0;
 	c->renamed = 0;
+	if (w->name_len != 0 || w->info)
+		f->state = CLF_DECIDED;
 	f->matched = was_matched || w->info != NULL;
 	e->stats.flows_matched += f->matched && !was_matched;
 	enum clf_blind blind = clf_blindness(e, flow, c, w);
@@ -299,6 +301,16 @@ redecide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us,
 	if (better)
 		latch(e, flow, &w->policy, dropped_end);
 	clf_event_send(e, &e->event);
+}
+
+/* What the streams say of themselves when no more is waited for. */
+void
+clf_gather_flags(struct clf_ctx *c)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		if (c->stream[dir] && !c->decided && c->reader != CLF_READ_NONE)
+			c->flags |= clf_stream_flags(c->stream[dir]) & CLF_FL_GAP;
+	}
 }
 
 void
@@ -313,6 +325,7 @@ clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 			redecide(e, flow, c, at_us, -1);
 	} else if (c->data_packets[0] + c->data_packets[1] != 0) {
 		c->watch = 0;
+		clf_gather_flags(c);
 		clf_ndpi_conclude(e, c);
 		decide(e, flow, c, at_us, -1);
 	} /* else: nothing came yet; the flow stays NEW and may borrow again */
@@ -398,6 +411,8 @@ settle(struct clf_visit *v, struct clf_ctx *c)
 	}
 	if (!matched && !is_finished(e, c, v->pkt->protocol, matched))
 		return;
+	if (v->pkt->protocol == TCP && c->reader == CLF_READ_NONE && c->stream[CLF_UP])
+		c->watch |= CLF_WATCH_LATE;
 	decide(e, v->flow, c, v->ts_us, end);
 }
 

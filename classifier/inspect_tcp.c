@@ -6,7 +6,7 @@
 #include "classifier/engine_state.h"
 
 enum { SYN = 2, ACK = 16 };
-enum { PAYLOAD_FACT_MAX = 256, DNS_PORT = 53 };
+enum { PAYLOAD_FACT_MAX = 256, DNS_PORT = 53, LATE_BYTES = 8192, LATE_PACKETS = 32 };
 
 static const uint32_t stream_flags = CLF_FL_AMBIGUOUS | CLF_FL_OVERLAP | CLF_FL_BAD_CHECKSUM |
 				     CLF_FL_OVER_LIMIT | CLF_FL_MIDSTREAM | CLF_FL_TRUNCATED;
@@ -17,7 +17,41 @@ is_dns_port(const struct clf_visit *v)
 	return v->pkt->src_port == DNS_PORT || v->pkt->dst_port == DNS_PORT;
 }
 
-/* Asks who can read the initiator's stream. True when a reader took it. */
+/*
+ * A hello behind another protocol's first words: STARTTLS, SOCKS, a proxy's preamble. Looked for at
+ * every offset of the prefix, so that no cut matters.
+ */
+static bool
+find_late_hello(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
+{
+	struct sig_bytes rest = stream;
+	size_t n = sig_bytes_left(&stream) < LATE_BYTES ? sig_bytes_left(&stream) : LATE_BYTES;
+
+	if (c->hello || !sig_bytes_skip(&rest, c->late_from))
+		return false;
+	for (; c->late_from + 6u <= n; c->late_from++, (void)sig_bytes_skip(&rest, 1)) {
+		if (sig_bytes_at(&rest, 0) != 0x16 || sig_bytes_at(&rest, 1) != 3 ||
+		    sig_bytes_at(&rest, 2) > 4 || sig_bytes_at(&rest, 5) != 1)
+			continue;
+		enum clf_obs r = clf_tls_client_hello(rest, v->e->join, &v->e->hello);
+		if (r != CLF_OBS_DONE && r != CLF_OBS_MORE)
+			continue;
+		clf_stream_consume(v->e->streams, c->stream[CLF_UP], c->late_from);
+		c->ndpi_fed[CLF_UP] -= c->ndpi_fed[CLF_UP] < c->late_from ? c->ndpi_fed[CLF_UP]
+									  : c->late_from;
+		/* The server's flight begins with what it says from here on. */
+		clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
+		c->stream[CLF_DOWN] = NULL;
+		c->need[CLF_DOWN] = 0;
+		c->late_from = 0;
+		c->reader = CLF_READ_TLS;
+		c->watch &= (uint8_t)~CLF_WATCH_LATE;
+		return true;
+	}
+	return false;
+}
+
+/* Asks who can read the initiator's stream. */
 static void
 read_up(struct clf_visit *v, struct clf_ctx *c)
 {
@@ -42,12 +76,15 @@ read_up(struct clf_visit *v, struct clf_ctx *c)
 		case CLF_READ_HTTP: again = clf_read_http(v, c, stream); break;
 		case CLF_READ_H2: again = clf_read_h2(v, c, stream); break;
 		case CLF_READ_DNS: again = clf_read_dns_tcp(v, c, stream, CLF_UP); break;
+		case CLF_READ_NONE: again = find_late_hello(v, c, stream); break;
 		default: return;
 		}
 		if (!is_dns_port(v))
 			c->not_mine |= CLF_NOT_DNS;
-		if (c->reader == CLF_READ_START && c->not_mine == CLF_NOT_ANY)
+		if (c->reader == CLF_READ_START && c->not_mine == CLF_NOT_ANY) {
 			c->reader = CLF_READ_NONE;
+			again = true;
+		}
 		if (!again)
 			return;
 	}
@@ -77,9 +114,11 @@ static bool
 wants(const struct clf_visit *v, const struct clf_ctx *c)
 {
 	if (v->dir == CLF_UP)
-		return c->reader != CLF_READ_NONE || !c->decided;
+		return c->reader != CLF_READ_NONE || !c->decided || (c->watch & CLF_WATCH_LATE);
 	if (c->reader == CLF_READ_HTTP || c->reader == CLF_READ_H2)
 		return false;
+	if (c->decided && c->reader == CLF_READ_NONE)
+		return (c->watch & CLF_WATCH_NDPI) != 0;
 	return !c->server_done;
 }
 
@@ -140,6 +179,8 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	if (c->data_packets[v->dir] != UINT16_MAX)
 		c->data_packets[v->dir]++;
 	c->data_bytes[v->dir] += v->pkt->payload_len;
+	if (c->data_packets[0] + c->data_packets[1] > LATE_PACKETS)
+		c->watch &= (uint8_t)~CLF_WATCH_LATE;
 	if (!wants(v, c))
 		return;
 	if (!*s)

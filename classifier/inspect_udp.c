@@ -2,7 +2,7 @@
 /* Datagrams under inspection: QUIC's Initials within the worker's budget, first payloads, nDPI. */
 #include "classifier/engine_state.h"
 
-enum { PAYLOAD_FACT_MAX = 256, DECRYPTS_UNLIMITED = 64, QUIC_TRIES = 8 };
+enum { PAYLOAD_FACT_MAX = 256, DECRYPTS_UNLIMITED = 64, QUIC_TRIES = 8, SSDP_PORT = 1900 };
 
 /* What the crypto budget allows at this packet's millisecond. */
 static unsigned
@@ -68,6 +68,26 @@ payload_fact(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 	    clf_packet_number(v->f), CLF_GROUP_ALL);
 }
 
+/* SSDP and its kin: an HTTP request in a datagram. */
+static void
+read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
+{
+	struct clf_http_req *r = &v->e->http;
+	uint32_t packet = clf_packet_number(v->f);
+
+	if (clf_http_request(datagram, r) != CLF_OBS_DONE)
+		return;
+	c->reader = CLF_READ_HTTP;
+	c->protocol_known = 1;
+	c->fresh = 1;
+	if (r->have_host)
+		clf_add_name(c, SIG_F_HTTP_HOST, &r->host, packet, CLF_GROUP_ALL);
+	if (r->user_agent_len != 0)
+		clf_add_fact(c, SIG_F_USER_AGENT, r->user_agent,
+		    r->user_agent_len < PAYLOAD_FACT_MAX ? r->user_agent_len : PAYLOAD_FACT_MAX,
+		    packet, CLF_GROUP_ALL);
+}
+
 void
 clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 {
@@ -88,6 +108,8 @@ clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 		if (!c->quic)
 			c->flags |= CLF_FL_OVER_LIMIT;
 	}
+	if (c->reader == CLF_READ_START && v->dir == CLF_UP && v->pkt->dst_port == SSDP_PORT)
+		read_http(v, c, datagram);
 	if (c->reader == CLF_READ_QUIC && !c->hello)
 		read_quic(v, c, datagram);
 	if (c->reader == CLF_READ_QUIC && c->hello && c->quic) {
@@ -96,6 +118,7 @@ clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 		c->reader = reader;
 	}
 	if (e->config.ndpi == CLF_NDPI_ALL ||
-	    (e->config.ndpi == CLF_NDPI_UNDECIDED && c->reader != CLF_READ_QUIC))
+	    (e->config.ndpi == CLF_NDPI_UNDECIDED && c->reader != CLF_READ_QUIC &&
+		c->reader != CLF_READ_HTTP))
 		clf_feed_ndpi_raw(v, c);
 }

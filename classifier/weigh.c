@@ -93,7 +93,7 @@ recall(struct clf_engine *e, uint32_t flow, struct clf_ctx *c)
 	bool several = false;
 
 	if (has_readable_name(c) && !is_outer(c))
-		return false;
+		return false; /* nothing to ask */
 	clf_flow_addr(&e->table, flow, f->initiator, &client);
 	clf_flow_addr(&e->table, flow, !f->initiator, &server);
 	const char *text = clf_dns_memory_find(
@@ -104,8 +104,15 @@ recall(struct clf_engine *e, uint32_t flow, struct clf_ctx *c)
 	memcpy(name.canonical, text, n);
 	name.len = (int16_t)n;
 	for (unsigned i = 0; i < c->n_facts; i++) {
-		if (c->facts[i].field == SIG_F_DNS_MEMORY)
+		const struct clf_fact *seen = &c->facts[i];
+		if (seen->field == SIG_F_DNS_MEMORY)
 			return several;
+		if ((seen->field == SIG_F_TLS_SNI || seen->field == SIG_F_QUIC_SNI) && !several &&
+		    seen->len == n && memcmp(c->facts_bytes + seen->off, text, n) == 0) {
+			/* The client looked up this very name to come here: it is no outer one. */
+			c->flags = (c->flags & ~(uint32_t)CLF_FL_ECH) | CLF_FL_ECH_GREASE;
+			return false;
+		}
 	}
 	clf_add_name(c, SIG_F_DNS_MEMORY, &name, clf_packet_number(f), CLF_GROUP_ALL);
 	return several;
@@ -114,11 +121,9 @@ recall(struct clf_engine *e, uint32_t flow, struct clf_ctx *c)
 /* Strongest source first; of one source the first seen. An ECH hello's outer name is only a hint.
  */
 static void
-pick_name(
-    const struct clf_ctx *c, const struct clf_weighed *w_in, uint8_t group, struct clf_weighed *w)
+pick_name(const struct clf_ctx *c, uint8_t group, struct clf_weighed *w)
 {
 	unsigned best = SIG_F_NAME_LAST + 1u;
-	(void)w_in;
 
 	for (unsigned i = 0; i < c->n_facts; i++) {
 		const struct clf_fact *f = &c->facts[i];
@@ -230,7 +235,7 @@ clf_weigh(
 			put(ret, f->field, c->facts_bytes + f->off, f->len, f->packet);
 	}
 	put_hints(e, flow, c, &hints, ret);
-	pick_name(c, ret, group, ret);
+	pick_name(c, group, ret);
 	if (ret->n_facts == 0 || !e->rules)
 		return;
 	e->stats.rule_matches++;

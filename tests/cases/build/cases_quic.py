@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names in QUIC Initials."""
+from packets import Udp
+from protocols import (DRAFT29, PING, QUIC_ACK, V1, V2, crypto, ech_outer, ext, fill, initial, long_header, quic_hello,
+                       server_hello, u16, u8, varint)
+from registry import OTHER, VENDOR, blind, case, hit, named
+
+DCID = bytes.fromhex('8394c8f03e515708')
+HELLO = quic_hello(VENDOR)
+# The name behind everything else, so that every piece of the hello is needed.
+LATE = quic_hello(None, pq=True, extra=ext(0, u16(b'\0' + u16(VENDOR.encode()))))
+
+# RFC 9001 A.2: the CRYPTO frame of the client's Initial, before padding and protection.
+RFC9001_A2 = bytes.fromhex(
+    '060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c000004130113020100'
+    '00c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d00170018001000070005'
+    '04616c706e000500050100000000003300260024001d00209370b2c9caa47fbababaf4559fedba753de171fa71f50f1ce15d43'
+    'e994ec74d748002b0003020304000d0010000e0403050306030203080408050806002d00020101001c00024001003900320408'
+    'ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff')
+# What the appendices of RFC 9001 and RFC 9369 say that the protected packets begin with.
+VECTORS = {V1: 'c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b',
+           V2: 'd76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071'}
+
+
+def quic(source='quic.sni', **more):
+    return hit(source, transport='udp', **more)
+
+
+def server(u, version=V1, dcid=DCID):
+    """ServerHello in the server's Initial, something in its Handshake space."""
+    frames = QUIC_ACK + crypto(0, server_hello())
+    packet = initial(frames, b'\x11' * 8, b'\x22' * 8, 0, version, dcid, client=False)
+    u.down(packet + handshake(version))
+
+
+def handshake(version=V1, up=False):
+    ids = (b'\x22' * 8, b'\x11' * 8) if up else (b'\x11' * 8, b'\x22' * 8)
+    return long_header(version, 'handshake', *ids) + varint(600, 2) + fill(600, 60)
+
+
+def pieces(body, cuts):
+    """[(offset, bytes)] of the body cut there."""
+    edges = [0] + list(cuts) + [len(body)]
+    return [(a, body[a:b]) for a, b in zip(edges, edges[1:])]
+
+
+@case('quic-v1', 'A client\'s Initial of QUIC version 1, padded to 1,200 bytes.')
+def _(cap):
+    u = Udp(cap)
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    server(u)
+    u.up(fill(80, 61))
+    return [quic(dst={'port': 443}, evidence=[{'field': 'quic.sni', 'value': VENDOR}])]
+
+
+@case('quic-v2', 'Version 2 (RFC 9369): another salt, other labels, other packet types.')
+def _(cap):
+    u = Udp(cap)
+    u.up(initial(crypto(0, HELLO), DCID, version=V2, pad=1200))
+    server(u, V2)
+    return [quic()]
+
+
+@case('quic-draft-29', 'The last draft that is still met.')
+def _(cap):
+    u = Udp(cap)
+    u.up(initial(crypto(0, HELLO), DCID, version=DRAFT29, pad=1200))
+    server(u, DRAFT29)
+    return [quic()]
+
+
+@case('quic-ipv6', 'Version 1 over IPv6.')
+def _(cap):
+    Udp(cap, '2001:db8:1::5', '2001:db8:2::7').up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-rfc-vectors', 'The client Initials of RFC 9001 A.2 and RFC 9369 A.2, byte by byte.')
+def _(cap):
+    for i, version in enumerate((V1, V2)):
+        packet = initial(RFC9001_A2, DCID, b'', 2, version, pad=1200)
+        if not packet.hex().startswith(VECTORS[version]):
+            raise SystemExit('the builder does not protect as the RFC does')
+        Udp(cap, sport=40001 + i).up(packet)
+    return [named('example.com', 'quic.sni')] * 2
+
+
+@case('quic-crypto-shuffled', 'The hello over eight CRYPTO frames of one packet, shuffled, PING and PADDING between.')
+def _(cap):
+    parts = pieces(HELLO, [len(HELLO) * i // 8 for i in range(1, 8)])
+    order = [3, 0, 7, 5, 1, 6, 2, 4]
+    frames = b''.join(crypto(*parts[i]) + (PING if i & 1 else b'\0' * 5) for i in order)
+    Udp(cap).up(initial(frames, DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-crypto-1-byte', 'CRYPTO frames of one byte each.')
+def _(cap):
+    short = quic_hello(VENDOR, protocols=())
+    half = len(short) // 2
+    frames = [crypto(i, short[i:i + 1]) for i in range(len(short))]
+    u = Udp(cap)
+    u.up(initial(b''.join(reversed(frames[half:])), DCID, number=0, pad=1200))
+    u.up(initial(b''.join(frames[:half]), DCID, number=1, pad=1200))
+    return [quic()]
+
+
+@case('quic-crypto-repeats', 'CRYPTO frames that overlap with the same bytes, and a whole Initial sent twice.')
+def _(cap):
+    packet = initial(crypto(0, HELLO[:200]) + crypto(100, HELLO[100:250]), DCID, pad=1200)
+    u = Udp(cap)
+    u.up(packet)
+    u.up(packet)
+    u.up(initial(crypto(150, HELLO[150:]), DCID, number=1, pad=1200))
+    return [quic()]
+
+
+@case('quic-two-datagrams', 'A post-quantum hello over two Initials, in order and reversed.')
+def _(cap):
+    for i, order in enumerate(((0, 1), (1, 0))):
+        u = Udp(cap, sport=40001 + i)
+        parts = pieces(LATE, [1000])
+        for n in order:
+            u.up(initial(crypto(*parts[n]), DCID, number=n, pad=1200))
+    return [quic()] * 2
+
+
+@case('quic-eight-datagrams', 'The hello over eight Initials in several orders.')
+def _(cap):
+    orders = ((0, 1, 2, 3, 4, 5, 6, 7), (7, 6, 5, 4, 3, 2, 1, 0), (3, 6, 0, 2, 7, 5, 1, 4))
+    parts = pieces(LATE, [len(LATE) * i // 8 for i in range(1, 8)])
+    for i, order in enumerate(orders):
+        u = Udp(cap, sport=40001 + i)
+        for n in order:
+            u.up(initial(crypto(*parts[n]), DCID, number=n, pad=1200))
+    return [quic()] * len(orders)
+
+
+@case('quic-gap', 'A part of the hello never came: unknown, passed.')
+def _(cap):
+    u = Udp(cap)
+    parts = pieces(LATE, [600, 1200])
+    u.up(initial(crypto(*parts[0]), DCID, number=0, pad=1200))
+    u.up(initial(crypto(*parts[2]), DCID, number=2, pad=1200))
+    return [blind(transport='udp', any_flag=['gap', 'truncated', 'malformed'])]
+
+
+@case('quic-acks-between', 'The server acknowledges between the client\'s two Initials.')
+def _(cap):
+    u = Udp(cap)
+    parts = pieces(LATE, [1000])
+    u.up(initial(crypto(*parts[0]), DCID, number=0, pad=1200))
+    u.down(initial(QUIC_ACK, b'\x11' * 8, b'\x22' * 8, 0, V1, DCID, client=False))
+    # From here on the client uses the id that the server chose; the keys stay.
+    u.up(initial(QUIC_ACK + crypto(*parts[1]), b'\x22' * 8, number=1, key_dcid=DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-retry', 'Retry: the client starts again with the server\'s connection id, a token and new keys.')
+def _(cap):
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    u = Udp(cap)
+    u.up(initial(crypto(0, LATE[:1000]), DCID, number=0, pad=1200))
+    new, token = b'\x33' * 8, fill(40, 62)
+    retry = long_header(V1, 'retry', b'\x11' * 8, new) + token
+    tag = AESGCM(bytes.fromhex('be0c690b9f66575a1d766b54e368c84e')).encrypt(
+        bytes.fromhex('461599d35d632bf2239825bb'), b'', u8(DCID) + retry)
+    u.down(retry + tag)
+    u.up(initial(crypto(1000, LATE[1000:]), new, number=1, token=token, pad=1200))
+    u.up(initial(crypto(0, LATE[:1000]), new, number=2, token=token, pad=1200))
+    return [quic(flags=['quic-retry'])]
+
+
+@case('quic-coalesced', 'Other packets before and after the Initial in one datagram.')
+def _(cap):
+    u = Udp(cap, sport=40001)
+    u.up(initial(crypto(0, HELLO), DCID) + handshake(up=True))
+    v = Udp(cap, sport=40002)
+    parts = pieces(HELLO, [150])
+    v.up(initial(crypto(*parts[1]), DCID, number=0) + initial(crypto(*parts[0]), DCID, number=1))
+    return [quic()] * 2
+
+
+@case('quic-0rtt-first', 'A 0-RTT packet overtook the Initial.')
+def _(cap):
+    u = Udp(cap)
+    u.up(long_header(V1, '0rtt', DCID, b'\x11' * 8) + varint(900, 2) + fill(900, 63))
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-junk-first', 'Datagrams of junk before the Initial.')
+def _(cap):
+    u = Udp(cap)
+    u.up(fill(60, 64))
+    u.up(b'\x40' + fill(33, 65))
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-version-negotiation', 'The server wants another version; the client starts again with it.')
+def _(cap):
+    u = Udp(cap)
+    u.up(b'\xc0\x1a\x2a\x3a\x4a' + u8(DCID) + u8(b'\x11' * 8) + fill(1180, 66))
+    u.down(b'\x80\0\0\0\0' + u8(b'\x11' * 8) + u8(DCID) + b'\0\0\0\x01' + b'\x6b\x33\x43\xcf')
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-odd-port', 'QUIC where nobody expects it.')
+def _(cap):
+    Udp(cap, dport=50443).up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic()]
+
+
+@case('quic-connection-ids', 'Connection ids of 20 bytes, and a token.')
+def _(cap):
+    Udp(cap).up(initial(crypto(0, HELLO), fill(20, 67), fill(20, 68), token=fill(90, 69), pad=1200))
+    return [quic()]
+
+
+@case('quic-malformed', 'A tag that does not verify, a length that lies, a datagram that ends in its header: unknown, passed.')
+def _(cap):
+    good = initial(crypto(0, HELLO), DCID, pad=1200)
+    head = 1 + 4 + 9 + 9 + 1
+    bad = [initial(crypto(0, HELLO), DCID, pad=1200, spoil=True), good[:head] + b'\x7f\xff' + good[head + 2:], good[:20],
+           good[:700], b'\xc0\0\0\0\x01\xff' + good[6:]]
+    for i, datagram in enumerate(bad):
+        Udp(cap, sport=40001 + i).up(datagram)
+    return [blind(src={'port': 40001 + i}) for i in range(len(bad))]
+
+
+@case('quic-bad-then-good', 'A datagram that does not verify, then the real one.')
+def _(cap):
+    u = Udp(cap)
+    u.up(initial(crypto(0, quic_hello(OTHER)), DCID, pad=1200, spoil=True))
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic(names_not=[OTHER])]
+
+
+@case('quic-spoofed', 'An Initial in somebody else\'s name says nothing about any other flow.')
+def _(cap):
+    spoofed = initial(crypto(0, HELLO), DCID, pad=1200)
+    Udp(cap, sport=40001).up(spoofed)
+    u = Udp(cap, sport=40002)
+    u.up(initial(crypto(0, quic_hello(OTHER)), DCID, pad=1200))
+    server(u)
+    return [quic(src={'port': 40001}), named(OTHER, 'quic.sni', src={'port': 40002})]
+
+
+@case('quic-ech', 'Encrypted ClientHello in QUIC: the outer name is a hint only.')
+def _(cap):
+    Udp(cap).up(initial(crypto(0, quic_hello('cloudflare-ech.com', extra=ech_outer())), DCID, pad=1200))
+    return [{'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass', 'names': ['cloudflare-ech.com']}]
+
+
+@case('quic-no-sni', 'An Initial whose hello has no name.')
+def _(cap):
+    Udp(cap).up(initial(crypto(0, quic_hello(None)), DCID, pad=1200))
+    return [blind(flags=['no-sni'])]
+
+
+@case('doq', 'DNS over QUIC on port 853: encrypted DNS, and named so.')
+def _(cap):
+    Udp(cap, dport=853).up(initial(crypto(0, quic_hello('dns.example.org', protocols=('doq',))), DCID, pad=1200))
+    return [named('dns.example.org', 'quic.sni', flags=['encrypted-dns'])]
+
+

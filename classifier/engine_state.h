@@ -84,6 +84,7 @@ struct clf_ctx {
 	uint32_t ndpi_fed[2]; /* prefix bytes that nDPI has had */
 	uint32_t ndpi_packets;
 	uint16_t data_packets[2];
+	uint16_t reads; /* packets that made a prefix grow */
 	struct clf_ndpi_verdict label;
 	uint8_t reader; /* enum clf_reader */
 	uint8_t not_mine;

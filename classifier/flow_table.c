@@ -62,8 +62,9 @@ clf_flow_table_init(
 		return -EINVAL;
 	memset(t, 0, sizeof(*t));
 	t->max = max;
-	t->seed[0] = seed[0];
-	t->seed[1] = seed[1];
+	/* Whatever the caller's seeds are, the multipliers have bits all over. */
+	t->seed[0] = sig_hash(seed, 2 * sizeof(*seed), 0x243f6a8885a308d3ULL);
+	t->seed[1] = sig_hash(seed, 2 * sizeof(*seed), 0x13198a2e03707344ULL);
 	t->n_buckets = (max + CLF_BUCKET_LOAD - 1) / CLF_BUCKET_LOAD + CLF_BUCKET_PROBE;
 	t->alloc = alloc && alloc->alloc ? *alloc
 					 : (struct clf_alloc){ map_huge, unmap_huge, NULL };
@@ -118,13 +119,15 @@ clf_flow_addr(const struct clf_flow_table *t, uint32_t flow, unsigned end, struc
 	}
 }
 
-/* The bucket `i` places after the home bucket: the array goes round. */
+/* The bucket of the i-th probe. Steps differ by flow: full buckets do not make whole full regions.
+ */
 static struct clf_flow_bucket *
-bucket_after(const struct clf_flow_table *t, const struct clf_flow_bucket *home, unsigned i)
+bucket_at(
+    const struct clf_flow_table *t, const struct clf_flow_bucket *home, uint64_t hash, unsigned i)
 {
-	uint32_t at = (uint32_t)(home - t->buckets) + i;
+	uint64_t step = 1 + ((hash >> 16) & 0xffff);
 
-	return &t->buckets[at >= t->n_buckets ? at - t->n_buckets : at];
+	return &t->buckets[((uint64_t)(home - t->buckets) + i * step) % t->n_buckets];
 }
 
 uint32_t
@@ -133,8 +136,8 @@ clf_flow_candidate_stray(
 {
 	uint32_t flow = 0;
 
-	for (unsigned i = 1; i < CLF_BUCKET_PROBE && flow == 0; i++)
-		flow = clf_flow_candidate(bucket_after(t, home, i), hash);
+	for (unsigned i = 1; i <= home->reach && flow == 0; i++)
+		flow = clf_flow_candidate(bucket_at(t, home, hash, i), hash);
 	return flow;
 }
 
@@ -145,14 +148,12 @@ clf_flow_find(
 	struct clf_flow_bucket *home = clf_flow_bucket(t, key->hash), *b = home;
 	uint16_t tag = clf_flow_tag(key->hash);
 
-	for (unsigned i = 0; i < CLF_BUCKET_PROBE; i++) {
-		b = bucket_after(t, home, i);
+	for (unsigned i = 0; i <= home->reach; i++) {
+		b = i == 0 ? home : bucket_at(t, home, key->hash, i);
 		for (unsigned w = 0; w < CLF_BUCKET_WAYS; w++) {
 			if (b->tag[w] == tag && clf_flow_same(t, b->flow[w], key, pkt))
 				return b->flow[w];
 		}
-		if (home->strays == 0)
-			return 0;
 	}
 	return 0;
 }
@@ -175,7 +176,7 @@ clf_flow_insert(struct clf_flow_table *t, const struct clf_flow_key *key, const 
 	struct clf_flow_bucket *home = clf_flow_bucket(t, key->hash);
 
 	for (unsigned i = 0; i < CLF_BUCKET_PROBE; i++) {
-		struct clf_flow_bucket *b = bucket_after(t, home, i);
+		struct clf_flow_bucket *b = bucket_at(t, home, key->hash, i);
 		for (unsigned w = 0; w < CLF_BUCKET_WAYS; w++) {
 			if (b->tag[w] != 0)
 				continue;
@@ -185,6 +186,8 @@ clf_flow_insert(struct clf_flow_table *t, const struct clf_flow_key *key, const 
 			b->tag[w] = clf_flow_tag(key->hash);
 			b->flow[w] = flow;
 			home->strays = (uint16_t)(home->strays + (i != 0));
+			if (i > home->reach)
+				home->reach = (uint16_t)i;
 			memset(&t->flows[flow], 0, sizeof(t->flows[flow]));
 			memset(&t->cold[flow], 0, sizeof(t->cold[flow]));
 			memcpy(t->flows[flow].k, key->k, sizeof(key->k));
@@ -225,14 +228,16 @@ clf_flow_remove(struct clf_flow_table *t, uint32_t flow)
 	uint16_t tag = clf_flow_tag(hash);
 
 	wheel_unlink(t, flow);
-	for (unsigned i = 0; i < CLF_BUCKET_PROBE; i++) {
-		struct clf_flow_bucket *b = bucket_after(t, home, i);
+	for (unsigned i = 0; i <= home->reach; i++) {
+		struct clf_flow_bucket *b = bucket_at(t, home, hash, i);
 		for (unsigned w = 0; w < CLF_BUCKET_WAYS; w++) {
 			if (b->tag[w] != tag || b->flow[w] != flow)
 				continue;
 			b->tag[w] = 0;
 			b->flow[w] = 0;
 			home->strays = (uint16_t)(home->strays - (i != 0));
+			if (home->strays == 0)
+				home->reach = 0;
 			f->next = t->free_list;
 			f->k[1] = 0; /* protocol 0, no VLAN: what an eviction scan skips */
 			f->k[0] = 0;

@@ -5,8 +5,9 @@
  * Three flat arrays, made once, never grown; 128 bytes a flow when full, index included:
  *
  *   buckets  64 bytes each: ten 16-bit tags and ten 32-bit flow numbers, one cache line to read for
- *            a look-up. A flow that finds its bucket full goes to one of the next PROBE - 1; the
- *            home bucket counts such strays, so a look-up goes on only where there are any.
+ *            a look-up. A flow that finds its bucket full strays to one of PROBE - 1 others, which
+ *            its own hash picks; the home bucket says how far its strays went, so that a look-up
+ *            goes on only where there are any, and no farther.
  *   hot      64 bytes a flow: key, counters, last packet, verdict, timer. All that a packet of a
  *            decided IPv4 flow touches.
  *   cold     56 bytes a flow: IPv6 addresses, first packet, id, tunnel.
@@ -67,12 +68,12 @@ struct clf_flow_cold {
 };
 static_assert(sizeof(struct clf_flow_cold) == 56, "cold part: 128 bytes a flow with its index");
 
-enum { CLF_BUCKET_WAYS = 10, CLF_BUCKET_LOAD = 8, CLF_BUCKET_PROBE = 8 };
+enum { CLF_BUCKET_WAYS = 10, CLF_BUCKET_LOAD = 8, CLF_BUCKET_PROBE = 12 };
 
 struct clf_flow_bucket {
 	uint16_t tag[CLF_BUCKET_WAYS]; /* 0 empty */
-	uint16_t strays;	       /* flows of this bucket that live in a later one */
-	uint16_t pad;
+	uint16_t strays;	       /* flows of this bucket that live in another one */
+	uint16_t reach;		       /* how many probes away the farthest of them went */
 	uint32_t flow[CLF_BUCKET_WAYS];
 };
 static_assert(sizeof(struct clf_flow_bucket) == 64, "a bucket is one cache line");

@@ -249,7 +249,6 @@ decide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us, i
 		e->stats.names_by_source[w->name_source]++;
 	f->matched = w->info != NULL;
 	f->told = 1;
-	f->slow = 0;
 	enum clf_blind blind = clf_blindness(e, flow, c, w);
 	e->table.cold[flow].blind = (uint8_t)blind;
 	clf_event_of_flow(e, flow, CLF_EV_DECIDED, at_us, &e->event);
@@ -264,6 +263,7 @@ decide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us, i
 	clf_event_send(e, &e->event);
 	if (!is_latched(f) && c->watch == 0)
 		clf_ctx_close(e, c);
+	f->slow = !is_latched(f) && f->ctx != 0; /* watched flows stay off the fast path */
 }
 
 /* More was learnt of a decided flow: told again, and the verdict may get stricter. */
@@ -328,6 +328,10 @@ clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 		clf_gather_flags(c);
 		clf_ndpi_conclude(e, c);
 		decide(e, flow, c, at_us, -1);
+	} else if (e->config.ndpi == CLF_NDPI_ALL && f->ctx != 0) {
+		c->deadline_us = at_us +
+				 e->limit_us[f->klass]; /* its label is asked for at the end */
+		return;
 	} /* else: nothing came yet; the flow stays NEW and may borrow again */
 	if (!is_latched(f) && f->ctx != 0)
 		clf_ctx_close(e, &e->ctxs[f->ctx]);
@@ -335,18 +339,21 @@ clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 		f->state = CLF_NEW;
 }
 
-/* Does the rule set look at what only the server's flight shows? */
+/*
+ * Does the rule set look at what only the server's flight shows? Beside a name that the client
+ * asked for, names of the certificate say nothing: one certificate serves many customers of a CDN.
+ */
 static bool
 wants_certificate(const struct clf_engine *e)
 {
-	return (e->fields & (1u << SIG_F_TLS_CERT | 1u << SIG_F_CERT_ISSUER |
-				1u << SIG_F_CERT_SUBJECT)) != 0;
+	return (e->fields & (1u << SIG_F_CERT_ISSUER | 1u << SIG_F_CERT_SUBJECT)) != 0;
 }
 
 static bool
 unknown_is_over(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protocol)
 {
-	unsigned packets = c->data_packets[0] + c->data_packets[1];
+	/* Of a stream, only what could be read counts: its first bytes may come last. */
+	unsigned packets = protocol == TCP ? c->reads : c->data_packets[0] + c->data_packets[1];
 	bool wants_ndpi = e->config.ndpi != CLF_NDPI_OFF && !c->ndpi_done;
 	bool wants_payload = (e->fields & (1u << SIG_F_PAYLOAD)) != 0 &&
 			     c->data_packets[CLF_UP] == 0;
@@ -379,6 +386,10 @@ is_finished(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protoco
 	case CLF_READ_HTTP:
 	case CLF_READ_H2: return c->n_facts != 0 && c->protocol_known;
 	case CLF_READ_DNS: return c->protocol_known;
+	case CLF_READ_START:
+		if (c->requests != 0) /* what follows CONNECT is watched for */
+			return true;
+		/* fall through */
 	default: return unknown_is_over(e, c, protocol);
 	}
 }
@@ -447,12 +458,13 @@ clf_inspect(struct clf_visit *v)
 
 	if (c && v->ts_us > c->deadline_us) {
 		clf_conclude(e, v->flow, c->deadline_us);
-		c = NULL;
+		c = v->f->ctx != 0 && !is_latched(v->f) ? &e->ctxs[v->f->ctx] : NULL;
 		if (v->f->state >= CLF_DECIDED)
 			return;
 	}
 	if (!c) {
-		if (v->f->state >= CLF_DECIDED || (!data && !(v->pkt->tcp_flags & SYN)))
+		if (v->f->state >= CLF_DECIDED ||
+		    (!data && !(v->pkt->tcp_flags & SYN) && e->config.ndpi != CLF_NDPI_ALL))
 			return;
 		c = clf_ctx_open(e, v->flow);
 		if (!c) {

@@ -45,7 +45,7 @@ find_late_hello(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		c->need[CLF_DOWN] = 0;
 		c->late_from = 0;
 		c->reader = CLF_READ_TLS;
-		c->watch &= (uint8_t)~CLF_WATCH_LATE;
+		c->watch = (uint8_t)((c->watch & ~CLF_WATCH_LATE) | CLF_WATCH_RETRY);
 		return true;
 	}
 	return false;
@@ -181,8 +181,11 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	c->data_bytes[v->dir] += v->pkt->payload_len;
 	if (c->data_packets[0] + c->data_packets[1] > LATE_PACKETS)
 		c->watch &= (uint8_t)~CLF_WATCH_LATE;
-	if (!wants(v, c))
+	if (!wants(v, c)) {
+		if (e->config.ndpi == CLF_NDPI_ALL)
+			clf_feed_ndpi_raw(v, c);
 		return;
+	}
 	if (!*s)
 		*s = open_stream(e, c);
 	if (!*s) {
@@ -200,6 +203,8 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 		c->flags |= CLF_FL_OVER_LIMIT;
 	if (push != CLF_PUSH_MORE)
 		return;
+	if (c->reads != UINT16_MAX)
+		c->reads++;
 	struct sig_bytes after = clf_stream_view(*s);
 	size_t grown = sig_bytes_left(&after) - sig_bytes_left(&before);
 	if (!c->decided)

@@ -188,7 +188,8 @@ clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes str
 	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
 	if (r == CLF_OBS_NOT_MINE || c->decided)
 		return;
-	for (unsigned i = 0; s->have_cert && i < s->n_names; i++)
+	bool asked = c->hello_sni && !(c->flags & (CLF_FL_ECH | CLF_FL_ILLEGAL_NAME));
+	for (unsigned i = 0; s->have_cert && !asked && i < s->n_names; i++)
 		clf_add_name(c, SIG_F_TLS_CERT, &s->names[i], packet, CLF_GROUP_ALL);
 	if (s->have_cert && (v->e->fields & (1u << SIG_F_CERT_ISSUER)))
 		clf_add_fact(

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The SQLite store under kill -9, a full disk and a reader beside the writer. What is stored is
+counted by Python's own sqlite3, not by our reader alone.
+
+usage: store_sqlite.py STORE_TOOL"""
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+TOOL = sys.argv[1]
+TMP = tempfile.mkdtemp(prefix="phonehome-sqlite-")
+
+
+def check(what, ok, seen=""):
+    if not ok:
+        raise AssertionError(f"{what}: {seen}")
+
+
+class Tool:
+    def __init__(self, mode, path, wrap=()):
+        self.p = subprocess.Popen([*wrap, TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True)
+        self.opened = self(f"open {mode} {path} s1 300 100000")
+
+    def send(self, line):
+        self.p.stdin.write(line + "\n")
+        self.p.stdin.flush()
+
+    def __call__(self, line):
+        self.send(line)
+        out = self.p.stdout.readline()
+        check("the tool lives", out != "", line)
+        return json.loads(out)
+
+    def end(self):
+        self.p.kill()
+        self.p.wait()
+        self.p.stdin.close()
+        self.p.stdout.close()
+
+
+def ask(path, query):
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return db.execute(query).fetchone()[0]
+    finally:
+        db.close()
+
+
+def killed():
+    """Killed at any instant: the file opens, is whole, and has all that a flush had answered for.
+    The row's total is one that was put: the last answered, or the one under way."""
+    path = os.path.join(TMP, "killed.db")
+    answered = 0
+    for _ in range(25):
+        w = Tool("write", path)
+        check("opens after a kill", w.opened["rc"] == 0, w.opened)
+        before = ask(path, "SELECT count(*) FROM events")
+        check("nothing answered for is missing", before >= answered, (before, answered))
+        n, done = 0, 0
+        deadline = time.monotonic() + random.random() * 0.15
+        while time.monotonic() < deadline:
+            n += 40
+            w("put 40")
+            w(f"row 10.0.0.1 acme agent {before + n}")
+            check("flush", w("flush 500")["rc"] == 0)
+            done = n
+        w("put 3000")
+        w(f"row 10.0.0.1 acme agent {before + n + 3000}")
+        w.send("flush 500")
+        time.sleep(random.random() * 0.02)
+        w.end()
+        answered = before + done
+        check("whole", ask(path, "PRAGMA integrity_check") == "ok")
+        events = ask(path, "SELECT count(*) FROM events")
+        flows = ask(path, "SELECT coalesce(max(flows), 0) FROM rows")
+        check("events and rows are of one transaction", events == flows, (events, flows))
+
+
+def disk_full():
+    """A file system of 1 MB that fills up, and is given room again."""
+    folder = os.path.join(TMP, "full")
+    os.mkdir(folder)
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode != 0:
+        print("  disk_full: skipped, it needs root to mount a small tmpfs")
+        return
+    try:
+        w = Tool("write", os.path.join(folder, "s.db"))
+        for _ in range(40):
+            w("put 100")
+            w("flush 200")
+        s = w("stats")
+        check("it is full, and says so", s["queued"] > 0 and "full" in s["error"], s)
+        check("identity", s["records"] == s["stored"] + s["queued"] + s["lost"] + s["refused"], s)
+        subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+        for _ in range(20):
+            w("flush 200")
+        s = w("stats")
+        check("resumed", s["up"] and s["queued"] == 0 and s["stored"] == 4000, s)
+        w.end()
+        check("each once", ask(os.path.join(folder, "s.db"), "SELECT count(*) FROM events") == 4000)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def reader_beside():
+    """A reader that never blocks the writer, and always sees rows and events of one moment."""
+    path = os.path.join(TMP, "beside.db")
+    w = Tool("write", path)
+    for i in range(1, 60):
+        w("put 10")
+        w(f"row 10.0.0.1 acme agent {i * 10}")
+        check("flush", w("flush 300")["rc"] == 0)
+        r = Tool("read", path)
+        rows, records = r("rows")["list"], r("records")["list"]
+        check("what was committed", rows[0][4] == i * 10 and len(records) == i * 10)
+        r.end()
+    w.end()
+
+
+def main():
+    random.seed(3)
+    try:
+        for scenario in (killed, disk_full, reader_beside):
+            start = time.monotonic()
+            scenario()
+            print(f"ok {scenario.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
+    except AssertionError as e:
+        print(f"FAILED {e}")
+        return 1
+    finally:
+        shutil.rmtree(TMP, ignore_errors=True)
+    return 0
+
+
+sys.exit(main())

@@ -25,13 +25,13 @@ enum {
 	TICK_MS = 500,
 	HALF_REQUEST_US = 5000000, /* from a request's first byte to its newline */
 	UNREAD_US = 10000000,	   /* a reply that nobody takes */
-	LINES_PER_TURN = 16,	   /* then the others have theirs */
 };
 
 struct client {
 	int fd; /* -1: free */
-	bool admin, close_after, reading;
+	bool admin, close_after;
 	bool waiting; /* for a reload's end */
+	bool more;    /* a further request may lie in `in`: its turn comes after the others' */
 	struct proto_lines in;
 	char *out;
 	size_t out_len, out_at;
@@ -405,39 +405,61 @@ serve_line(struct dp_control *c, struct client *cl, const char *line, size_t len
 	proto_request_free(&req);
 }
 
-/* Whole lines that are there, until a reply waits. */
 static void
-serve_lines(struct dp_control *c, struct client *cl)
+too_long(struct client *cl)
+{
+	struct dp_answer a = { 0 };
+
+	dp_answer_error(&a, PROTO_E_TOO_LONG, "a request has at most %d bytes", PROTO_REQUEST_MAX);
+	cl->close_after = true;
+	give_answer(cl, NULL, &a);
+}
+
+/* One line, if a whole one is there and no reply waits. What follows it has to wait for the others.
+ */
+static void
+serve_next(struct dp_control *c, struct client *cl)
 {
 	const char *line;
 	size_t len;
 
-	for (unsigned i = 0; i < LINES_PER_TURN && !cl->waiting && !cl->out; i++) {
-		int rc = proto_lines_next(&cl->in, &line, &len);
-		if (rc == -EMSGSIZE) {
-			struct dp_answer a = { 0 };
-			dp_answer_error(&a, PROTO_E_TOO_LONG, "a request has at most %d bytes",
-			    PROTO_REQUEST_MAX);
-			cl->close_after = true;
-			give_answer(cl, NULL, &a);
-		}
-		if (rc <= 0) {
-			if (rc == 0 && cl->in.len > cl->in.from && cl->half_since_us == 0)
-				cl->half_since_us = dp_clock_read(CLOCK_MONOTONIC);
-			if (cl->in.len == cl->in.from)
-				cl->half_since_us = 0;
-			break;
-		}
-		cl->half_since_us = 0;
-		if (len != 0)
-			serve_line(c, cl, line, len);
-		if (cl->out && !send_out(c, cl))
-			return;
+	cl->more = false;
+	if (cl->waiting || cl->out)
+		return;
+	int rc = proto_lines_next(&cl->in, &line, &len);
+	if (rc == 0) {
+		bool half = cl->in.len > cl->in.from;
+		if (!half)
+			cl->half_since_us = 0;
+		else if (cl->half_since_us == 0)
+			cl->half_since_us = dp_clock_read(CLOCK_MONOTONIC);
+		return;
 	}
+	cl->half_since_us = 0;
+	cl->more = rc > 0;
+	if (rc < 0)
+		too_long(cl);
+	else if (len != 0)
+		serve_line(c, cl, line, len);
 	if (cl->out)
 		(void)send_out(c, cl);
 	else if (cl->waiting)
 		(void)watch(c, cl->fd, 0, cl, EPOLL_CTL_MOD);
+}
+
+/* One turn each for those that have sent more than one request. True: some are left. */
+static bool
+serve_rest(struct dp_control *c)
+{
+	bool left = false;
+
+	for (unsigned i = 0; i < c->n_clients; i++) {
+		struct client *cl = &c->clients[i];
+		if (cl->fd >= 0 && cl->more)
+			serve_next(c, cl);
+		left = left || (cl->fd >= 0 && cl->more && !cl->out && !cl->waiting);
+	}
+	return left;
 }
 
 static void
@@ -455,7 +477,7 @@ read_in(struct dp_control *c, struct client *cl)
 	}
 	cl->active_us = dp_clock_read(CLOCK_MONOTONIC);
 	proto_lines_added(&cl->in, (size_t)n);
-	serve_lines(c, cl);
+	serve_next(c, cl);
 }
 
 /* A free place; when there is none, the one that has been idle longest makes way. */
@@ -521,7 +543,7 @@ on_client(struct dp_control *c, struct client *cl, uint32_t events)
 		return;
 	if (events & EPOLLOUT) {
 		if (send_out(c, cl) && !cl->out)
-			serve_lines(c, cl); /* requests that came meanwhile */
+			serve_next(c, cl); /* requests that came meanwhile */
 	} else if (events & EPOLLIN) {
 		read_in(c, cl);
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
@@ -535,9 +557,10 @@ run(void *arg)
 	struct dp_control *c = arg;
 	struct epoll_event events[EVENTS];
 	uint64_t count;
+	bool left = false;
 
 	while (!atomic_load(&c->stop)) {
-		int n = epoll_wait(c->epoll, events, EVENTS, TICK_MS);
+		int n = epoll_wait(c->epoll, events, EVENTS, left ? 0 : TICK_MS);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == &c->listener)
 				accept_one(c);
@@ -547,6 +570,7 @@ run(void *arg)
 				on_client(c, events[i].data.ptr, events[i].events);
 		}
 		finish_reload(c);
+		left = serve_rest(c);
 		time_out(c);
 	}
 	return NULL;

@@ -7,7 +7,7 @@
 #include "dataplane/plane.h"
 
 /* A page ends when its line passes this: a reader that never reads must not cost much. */
-enum { DP_PAGE_BYTES = 96 << 10 };
+enum { DP_PAGE_BYTES = 48 << 10 };
 
 struct dp_answer {
 	json_t *result; /* or NULL: */

@@ -39,7 +39,7 @@ clf_name_equal(const struct clf_name *a, const struct clf_name *b)
 uint16_t
 clf_name_set_authority(struct clf_name *ret, const uint8_t *p, size_t len)
 {
-	const uint8_t *at = len ? memrchr(p, '@', len) : NULL;
+	const uint8_t *at = p && len ? memrchr(p, '@', len) : NULL;
 	const uint8_t *colon;
 	uint32_t port = 0;
 

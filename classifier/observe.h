@@ -83,6 +83,14 @@ clf_tls_client_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hell
 /* The same over a bare handshake message, without records: QUIC's CRYPTO stream. */
 enum clf_obs clf_tls_client_hello_msg(struct sig_bytes msg, struct clf_tls_hello *ret);
 
+/*
+ * What an unfinished hello already shows, for a flow that gives no more (a snap length, lost
+ * segments): true when that is a name. Extensions that were not there yet are unknown, so there is
+ * no fingerprint, and a second name cannot be ruled out.
+ */
+bool clf_tls_partial_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hello *ret);
+bool clf_tls_partial_msg(struct sig_bytes msg, struct clf_tls_hello *ret);
+
 struct clf_tls_server {
 	uint32_t need;
 	bool hello_done, hello_retry; /* ServerHello read; it is a HelloRetryRequest */
@@ -134,6 +142,9 @@ bool clf_quic_looks(struct sig_bytes datagram);
  */
 enum clf_obs clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up,
     unsigned max_decrypts, struct clf_quic_result *ret);
+
+/* The same as clf_tls_partial_hello(), of the CRYPTO bytes that came. */
+bool clf_quic_partial_hello(const struct clf_quic *q, struct clf_tls_hello *ret);
 
 /* --- HTTP/1 (RFC 9110, 9112) --- */
 

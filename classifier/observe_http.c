@@ -133,6 +133,14 @@ read_absolute(struct clf_http_req *r, struct span target)
 	return true;
 }
 
+static bool
+is_old_method(const struct clf_http_req *r)
+{
+	struct span method = { r->method, r->method_len };
+
+	return span_is(method, "GET") || span_is(method, "POST") || span_is(method, "HEAD");
+}
+
 /* method, blanks, target, blanks, version. The target may hold blanks: some agents do not encode.
  */
 static enum clf_obs
@@ -153,9 +161,14 @@ read_request_line(struct clf_http_req *r, struct span line)
 	while (n && !is_blank(target.p[n - 1]))
 		n--;
 	version = (struct span){ target.p + n, target.len - n };
-	if (!is_version(version))
+	if (is_version(version)) {
+		target = span_trim((struct span){ target.p, n });
+	} else if (target.len && target.p[0] == '/' && is_old_method(r)) {
+		/* HTTP/0.9 in form. Whether the fields below are read is up to the server. */
+		r->ambiguous = true;
+	} else {
 		return CLF_OBS_NOT_MINE;
-	target = span_trim((struct span){ target.p, n });
+	}
 	if (target.len == 0)
 		return CLF_OBS_BAD;
 	if (span_is((struct span){ r->method, r->method_len }, "CONNECT")) {

@@ -369,3 +369,9 @@ clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsign
 	obs = clf_tls_client_hello_msg(sig_bytes_of(q->crypto.data, q->crypto.have), &ret->hello);
 	return obs == CLF_OBS_NOT_MINE ? CLF_OBS_BAD : obs;
 }
+
+bool
+clf_quic_partial_hello(const struct clf_quic *q, struct clf_tls_hello *ret)
+{
+	return clf_tls_partial_msg(sig_bytes_of(q->crypto.data, q->crypto.have), ret);
+}

@@ -147,39 +147,55 @@ read_extension(struct clf_tls_hello *h, uint16_t type, struct sig_bytes ext)
 	}
 }
 
-/* The body behind the handshake header. False: it breaks its own lengths. */
+/* Extensions up to the end, or up to the first that is not all there. False: lengths disagree. */
 static bool
-read_hello(struct clf_tls_hello *h, const uint8_t *body, uint32_t len)
+read_extensions(struct clf_tls_hello *h, struct sig_bytes exts, bool whole)
 {
-	struct sig_bytes b = sig_bytes_of(body, len);
-	struct sig_bytes exts;
 	bool good = true;
 
-	h->hello = body;
-	h->hello_len = len;
+	while (sig_bytes_left(&exts) != 0) {
+		uint16_t type = sig_bytes_u16(&exts);
+		struct sig_bytes ext = sig_bytes_sub(&exts, sig_bytes_u16(&exts));
+
+		if (!sig_bytes_ok(&exts))
+			return !whole;
+		if (!read_extension(h, type, ext))
+			good = false;
+	}
+	return good;
+}
+
+/* The body behind the handshake header. False: it breaks its own lengths. */
+static bool
+read_hello(struct clf_tls_hello *h, const uint8_t *body, uint32_t len, bool whole)
+{
+	struct sig_bytes b = sig_bytes_of(body, len), exts;
+	uint16_t n;
+
 	h->version = sig_bytes_u16(&b);
 	sig_bytes_skip(&b, 32);
 	sig_bytes_skip(&b, sig_bytes_u8(&b));
 	sig_bytes_skip(&b, sig_bytes_u16(&b));
 	sig_bytes_skip(&b, sig_bytes_u8(&b));
 	if (!sig_bytes_ok(&b))
-		return false;
+		return !whole;
 	if (sig_bytes_left(&b) == 0)
 		return true; /* RFC 5246 7.4.1.2: extensions may be absent */
-	exts = sig_bytes_sub(&b, sig_bytes_u16(&b));
-	if (!sig_bytes_ok(&b)) {
-		return false;
-	}
-	while (sig_bytes_left(&exts) != 0) {
-		uint16_t type = sig_bytes_u16(&exts);
-		struct sig_bytes ext = sig_bytes_sub(&exts, sig_bytes_u16(&exts));
+	n = sig_bytes_u16(&b);
+	if (!whole && n > sig_bytes_left(&b))
+		n = (uint16_t)sig_bytes_left(&b);
+	exts = sig_bytes_sub(&b, n);
+	if (!sig_bytes_ok(&b))
+		return !whole;
+	return read_extensions(h, exts, whole) && (!whole || sig_bytes_left(&b) == 0);
+}
 
-		if (!sig_bytes_ok(&exts))
-			return false;
-		if (!read_extension(h, type, ext))
-			good = false;
-	}
-	return good && sig_bytes_left(&b) == 0;
+static bool
+read_whole(struct clf_tls_hello *h, const uint8_t *body, uint32_t len)
+{
+	h->hello = body;
+	h->hello_len = len;
+	return read_hello(h, body, len, true);
 }
 
 /* RFC 5246 E.2: 2-byte header with the high bit set, CLIENT-HELLO, version, three lengths. */
@@ -241,7 +257,7 @@ clf_tls_client_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hell
 	if (obs != CLF_OBS_DONE)
 		return obs;
 	ret->hello_end = clf_tls_join_offset(&j, CLF_TLS_HANDSHAKE_HEAD + len, &ret->consumed);
-	if (!read_hello(ret, j.msg + CLF_TLS_HANDSHAKE_HEAD, len))
+	if (!read_whole(ret, j.msg + CLF_TLS_HANDSHAKE_HEAD, len))
 		return CLF_OBS_BAD;
 	return CLF_OBS_DONE;
 }
@@ -266,7 +282,29 @@ clf_tls_client_hello_msg(struct sig_bytes msg, struct clf_tls_hello *ret)
 	if (have < ret->need)
 		return CLF_OBS_MORE;
 	ret->consumed = ret->hello_end = ret->need;
-	return read_hello(ret, msg.p, len) ? CLF_OBS_DONE : CLF_OBS_BAD;
+	return read_whole(ret, msg.p, len) ? CLF_OBS_DONE : CLF_OBS_BAD;
+}
+
+bool
+clf_tls_partial_msg(struct sig_bytes msg, struct clf_tls_hello *ret)
+{
+	hello_clear(ret);
+	if (sig_bytes_at(&msg, 0) != HS_CLIENT_HELLO ||
+	    !sig_bytes_skip(&msg, CLF_TLS_HANDSHAKE_HEAD))
+		return false;
+	return read_hello(ret, msg.p, (uint32_t)sig_bytes_left(&msg), false) && ret->have_sni;
+}
+
+bool
+clf_tls_partial_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hello *ret)
+{
+	struct clf_tls_joiner j;
+	uint32_t need;
+
+	clf_tls_join_init(&j, stream, join);
+	/* More than can be there: all there is, up to what is no handshake record any more. */
+	(void)clf_tls_join(&j, CLF_JOIN_MAX, &need);
+	return clf_tls_partial_msg(sig_bytes_of(j.msg, j.msg_len), ret);
 }
 
 /* --- records --- */

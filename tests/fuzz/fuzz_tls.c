@@ -65,6 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (whole == CLF_OBS_DONE || whole == CLF_OBS_BAD)
 		check_hello(&hello);
+	if (clf_tls_partial_hello(sig_bytes_of(data, cut), join, &part_hello))
+		check_hello(&part_hello);
 	if (clf_tls_client_hello_msg(sig_bytes_of(data, size), &hello) == CLF_OBS_DONE)
 		check_hello(&hello);
 	part = clf_tls_server_flight(sig_bytes_of(data, cut), join, &server);

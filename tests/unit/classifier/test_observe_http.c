@@ -68,8 +68,9 @@ test_ambiguous(void **state)
 		"Transfer-Encoding: chunked\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n"
 		"Content-Length: 4\r\n\r\n",
+		"GET /no/version\r\nHost: a.example\r\n\r\n",
 	};
-	static const bool has_target[] = { 0, 0, 0, 0, 0, 1, 1, 0, 0 };
+	static const bool has_target[] = { 0, 0, 0, 0, 0, 1, 1, 0, 0, 0 };
 	struct clf_http_req r;
 
 	(void)state;
@@ -186,7 +187,7 @@ test_not_mine(void **state)
 	static const char *const rows[] = { "SSH-2.0-OpenSSH_9.2\r\n", "EHLO mail.example\r\n",
 		"HTTP/1.1 200 OK\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01",
 		"REGISTER sip:v.example SIP/2.0\r\n", "220 ready\r\n", " GET / HTTP/1.1\r\n\r\n",
-		"AVERYLONGWORDTHATISNOMETHODATALL", "GET /\r\n" };
+		"AVERYLONGWORDTHATISNOMETHODATALL", "GET x\r\n", "LIST /\r\n" };
 	struct clf_http_req r;
 
 	(void)state;

@@ -216,6 +216,36 @@ test_overlap(void **state)
 	clf_quic_close(pool, q);
 }
 
+/* The rest of the hello never comes: what is there may hold the name. */
+static void
+test_partial(void **state)
+{
+	struct clf_quic *q = clf_quic_open(pool);
+	struct hello_spec spec = { .sni = "a.vendor.example" };
+	struct buf hello = { 0 }, payload = { 0 }, dgram = { 0 };
+	struct clf_tls_hello h;
+	struct quic_side s;
+
+	(void)state;
+	put_hello(&hello, &spec);
+	quic_side_init(&s, 1, cid, sizeof(cid));
+	assert_false(clf_quic_partial_hello(q, &h));
+	put_crypto_frame(&payload, 0, hello.data, 60);
+	put_initial(&dgram, &s, 0, &payload);
+	assert_int_equal(feed(q, &dgram), CLF_OBS_MORE);
+	assert_false(clf_quic_partial_hello(q, &h));
+	payload.len = dgram.len = 0;
+	put_crypto_frame(&payload, 60, hello.data, hello.len - 61);
+	put_initial(&dgram, &s, 1, &payload);
+	assert_int_equal(feed(q, &dgram), CLF_OBS_MORE);
+	assert_true(clf_quic_partial_hello(q, &h));
+	assert_string_equal(h.sni.canonical, "a.vendor.example");
+	buf_free(&hello);
+	buf_free(&payload);
+	buf_free(&dgram);
+	clf_quic_close(pool, q);
+}
+
 /* RFC 9001 5.2: keys from the Retry's Source Connection ID, whether the Retry was heard or not. */
 static void
 test_retry(void **state)
@@ -391,6 +421,7 @@ main(void)
 		cmocka_unit_test(test_datagrams_in_any_order),
 		cmocka_unit_test(test_frames_shuffled),
 		cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_new_id_same_keys),
 		cmocka_unit_test(test_coalesced_and_junk),

@@ -150,6 +150,33 @@ test_names(void **state)
 	}
 }
 
+/* The first bytes of a hello that never ends: a name as soon as it is whole, never half of one. */
+static void
+test_partial(void **state)
+{
+	struct clf_tls_hello h;
+	size_t first = 0;
+	struct buf b = { 0 };
+
+	(void)state;
+	put_records(&b, openssl_tls13 + 5, sizeof(openssl_tls13) - 5, 100);
+	for (size_t n = 0; n <= b.len; n++) {
+		uint8_t *part = exact_copy(b.data, n);
+
+		if (clf_tls_partial_hello(sig_bytes_of(part, n), join, &h)) {
+			assert_string_equal(h.sni.canonical, "ts01-b.cloudsink.net");
+			assert_null(h.hello);
+			first = first ? first : n;
+		} else {
+			assert_int_equal(first, 0);
+		}
+		free(part);
+	}
+	assert_in_range(first, 100, 200);
+	assert_false(clf_tls_partial_hello(sig_bytes_of("GET / HTTP/1.1\r\n", 16), join, &h));
+	buf_free(&b);
+}
+
 static void
 test_long_name(void **state)
 {
@@ -302,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_split_over_records),
 		cmocka_unit_test(test_big_hello),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_no_name_two_names),
 		cmocka_unit_test(test_ech),

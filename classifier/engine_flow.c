@@ -36,6 +36,7 @@ clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing)
 	if (!told) {
 		struct clf_ctx *c = clf_ctx_of(e, f);
 		clf_gather_flags(c);
+		clf_conclude_hello(e, f, c);
 		clf_ndpi_conclude(e, c);
 		clf_weigh(e, flow, c, c->best_group, &e->weighed);
 		bool known = e->weighed.name_len != 0 || e->weighed.info != NULL ||

@@ -258,6 +258,7 @@ bool clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream
 void clf_feed_ndpi_raw(struct clf_visit *v, struct clf_ctx *c);
 void clf_feed_ndpi_stream(struct clf_visit *v, struct clf_ctx *c, unsigned dir);
 void clf_ndpi_conclude(struct clf_engine *e, struct clf_ctx *c);
+void clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c);
 size_t clf_ndpi_text(struct clf_engine *e, const struct clf_ctx *c, char *out, size_t cap);
 /* A quick label for one lone datagram (DNS questions under --ndpi all); 0 when off. */
 size_t clf_ndpi_once(

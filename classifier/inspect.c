@@ -326,6 +326,7 @@ clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 	} else if (c->data_packets[0] + c->data_packets[1] != 0) {
 		c->watch = 0;
 		clf_gather_flags(c);
+		clf_conclude_hello(e, f, c);
 		clf_ndpi_conclude(e, c);
 		decide(e, flow, c, at_us, -1);
 	} else if (e->config.ndpi == CLF_NDPI_ALL && f->ctx != 0) {

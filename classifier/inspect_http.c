@@ -59,6 +59,8 @@ take_request(struct clf_visit *v, struct clf_ctx *c, const struct clf_http_req *
 		    packet, c->group);
 	if (r->have_host)
 		clf_add_name(c, SIG_F_HTTP_HOST, &r->host, packet, c->group);
+	if (r->have_host2)
+		clf_add_name(c, SIG_F_HTTP_HOST, &r->host2, packet, c->group);
 	add_request_text(v, c, SIG_F_HTTP_PATH, r->path, r->path_len);
 	add_request_text(v, c, SIG_F_USER_AGENT, r->user_agent, r->user_agent_len);
 }
@@ -174,8 +176,11 @@ clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		next_group(c);
 	c->requests++;
 	c->fresh = 1;
+	if (r->ambiguous)
+		c->flags |= CLF_FL_AMBIGUOUS;
 	if (r->have_authority)
-		clf_add_name(c, SIG_F_HTTP_HOST, &r->authority, packet, c->group);
+		clf_add_name(c, r->connect ? SIG_F_HTTP_CONNECT : SIG_F_HTTP_HOST, &r->authority,
+		    packet, c->group);
 	if (r->have_path)
 		add_request_text(v, c, SIG_F_HTTP_PATH, r->path, r->path_len);
 	if (r->have_user_agent)

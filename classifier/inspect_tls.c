@@ -84,6 +84,30 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 		fingerprints(v, c, h, quic);
 }
 
+/*
+ * The flow gives no more: a name that an unfinished hello shows is better than none. The extensions
+ * behind it are unknown, hence the `gap`.
+ */
+void
+clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c)
+{
+	struct clf_tls_hello *h = &e->hello;
+	bool quic = c->reader == CLF_READ_QUIC, found = false;
+
+	if (c->hello || c->decided)
+		return;
+	if (quic && c->quic)
+		found = clf_quic_partial_hello(c->quic, h);
+	else if (c->reader == CLF_READ_TLS && c->stream[CLF_UP])
+		found = clf_tls_partial_hello(clf_stream_view(c->stream[CLF_UP]), e->join, h);
+	if (!found)
+		return;
+	c->flags |= CLF_FL_GAP | (h->ech ? CLF_FL_ECH : 0) | (h->esni ? CLF_FL_ESNI : 0) |
+		    (h->two_names ? CLF_FL_AMBIGUOUS : 0);
+	clf_add_name(
+	    c, quic ? SIG_F_QUIC_SNI : SIG_F_TLS_SNI, &h->sni, clf_packet_number(f), CLF_GROUP_ALL);
+}
+
 /* A second hello, after a HelloRetryRequest: the same name, or the flow has two honest readings. */
 static void
 second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, uint32_t packet)

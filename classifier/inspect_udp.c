@@ -42,7 +42,10 @@ read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 	enum clf_obs obs = clf_quic_datagram(c->quic, datagram, v->dir == CLF_UP, allowed, r);
 	e->stats.quic_decrypts += r->decrypts;
 	e->crypto_left -= r->decrypts < e->crypto_left ? r->decrypts : e->crypto_left;
-	c->flags |= (r->retry ? CLF_FL_QUIC_RETRY : 0) | (r->ambiguous ? CLF_FL_AMBIGUOUS : 0);
+	c->flags |= (r->retry ? CLF_FL_QUIC_RETRY : 0) | (r->ambiguous ? CLF_FL_AMBIGUOUS : 0) |
+		    (r->malformed ? CLF_FL_MALFORMED : 0) |
+		    (r->over_limit || r->over_budget ? CLF_FL_OVER_LIMIT : 0);
+	e->stats.crypto_over_budget += r->over_budget;
 	switch (obs) {
 	case CLF_OBS_DONE:
 		c->flags &= ~(uint32_t)CLF_FL_GAP;

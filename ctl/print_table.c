@@ -204,6 +204,10 @@ ctl_table_row(struct ctl_print *p, const struct ctl_value *values)
 		if (!p->columns[i].title)
 			continue;
 		here[i].text = cell_text(&values[i]);
+		if (here[i].text && here[i].text[0] == '\0') {
+			free(here[i].text);
+			here[i].text = NULL;
+		}
 		here[i].tone = (uint8_t)values[i].tone;
 		if (k == CTL_K_UINT || k == CTL_K_INT || k == CTL_K_BYTES)
 			p->right[i] = true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options that several verbs take, and messages. */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/cli.h"
 #include "ctl/proto/filter.h"
@@ -193,15 +195,26 @@ ctl_usage(const struct ctl_verb *verb, const char *fmt, ...)
 	return CTL_USAGE;
 }
 
+/* Has the reader of stdout gone away? An earlier write may have met the error and lost its errno.
+ */
+static bool
+reader_gone(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 int
 ctl_finish(int code)
 {
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	if (errno == EPIPE || errno == 0)
+	if (errno == EPIPE || reader_gone())
 		return code;
-	ctl_error("cannot write the output: %s", strerror(errno));
+	ctl_error("cannot write the output: %s",
+	    errno ? strerror(errno) : "No space left, or an I/O error");
 	return CTL_FAILED;
 }
 

@@ -74,7 +74,6 @@ print_fault(const char *method, struct proto_fault *f)
 		    "%s: not allowed: the daemon lets only root and its own user do that", method);
 	else
 		ctl_error("%s: %s", method, f->message);
-	json_decref(f->data);
 }
 
 int
@@ -88,7 +87,9 @@ ctl_daemon_call(
 		return CTL_OK;
 	print_fault(method, &fault);
 	/* Files of the user that are wrong: the daemon's config, its policy, its packs. */
-	return json_is_array(json_object_get(fault.data, "faults")) ? CTL_USAGE : CTL_FAILED;
+	int code = json_is_array(json_object_get(fault.data, "faults")) ? CTL_USAGE : CTL_FAILED;
+	json_decref(fault.data);
+	return code;
 }
 
 /* --- opening --- */

@@ -204,7 +204,7 @@ class Hostile(command.Command):
                 packets.append(wire.tcp(src, port, "203.0.113.1", 443, 1, 1, 24, wire.hello(name)))
             else:
                 packets.append(wire.tcp(src, port, "203.0.113.1", 443, 1, 1, 24, wire.hello(name[:2] + b".acme-edr.com")))
-        cap = self.write("hostile.pcap", wire.pcap(packets, step_us=10))
+        cap = self.write("hostile.pcap", wire.pcap(packets, step_us=2000))
         db = self.path("h.db")
         flows = self.lines("scan", "--flows", "--json", "--store", db, cap)
         self.assertEqual(len(flows), 65536)

@@ -124,8 +124,11 @@ clf_burst(struct clf_engine *engine, const struct clf_frame *frames, unsigned n,
 {
 	struct burst b;
 
-	if (engine->now_us == 0)
-		engine->now_us = n != 0 && frames[0].ts_us != 0 ? frames[0].ts_us : now_us;
+	/* Frames that carry a time set the clock themselves, one by one. */
+	if ((n == 0 || frames[0].ts_us == 0) && now_us > engine->now_us)
+		engine->now_us = now_us;
+	else if (engine->now_us == 0)
+		engine->now_us = frames[0].ts_us;
 	parse_all(engine, frames, n, &b);
 	hash_all(engine, n, &b);
 	find_all(engine, n, &b);

@@ -6,7 +6,13 @@
 #include "classifier/engine_state.h"
 
 enum { SYN = 2, ACK = 16 };
-enum { PAYLOAD_FACT_MAX = 256, DNS_PORT = 53, LATE_BYTES = 8192, LATE_PACKETS = 32 };
+enum {
+	PAYLOAD_FACT_MAX = 256,
+	DNS_PORT = 53,
+	LATE_BYTES = 8192,
+	LATE_PACKETS = 32,
+	WATCH_BYTES = 1 << 20
+};
 
 static const uint32_t stream_flags = CLF_FL_AMBIGUOUS | CLF_FL_OVERLAP | CLF_FL_BAD_CHECKSUM |
 				     CLF_FL_OVER_LIMIT | CLF_FL_MIDSTREAM | CLF_FL_TRUNCATED;
@@ -181,6 +187,8 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	c->data_bytes[v->dir] += v->pkt->payload_len;
 	if (c->data_packets[0] + c->data_packets[1] > LATE_PACKETS)
 		c->watch &= (uint8_t)~CLF_WATCH_LATE;
+	if (c->data_bytes[CLF_UP] > WATCH_BYTES) /* an upload: not worth its cost */
+		c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
 	if (!wants(v, c)) {
 		if (e->config.ndpi == CLF_NDPI_ALL)
 			clf_feed_ndpi_raw(v, c);
@@ -199,7 +207,9 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	enum clf_push push = clf_stream_push_borrow(
 	    e->streams, *s, v->pkt, e->config.trust_checksums);
 	c->flags |= clf_stream_flags(*s) & stream_flags;
-	if (push == CLF_PUSH_NO_ROOM)
+	if (push == CLF_PUSH_NO_ROOM && c->decided)
+		c->watch &= CLF_WATCH_NDPI;
+	else if (push == CLF_PUSH_NO_ROOM)
 		c->flags |= CLF_FL_OVER_LIMIT;
 	if (push != CLF_PUSH_MORE)
 		return;

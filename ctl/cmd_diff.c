@@ -130,7 +130,7 @@ print_product(struct diff *d, struct ctl_print *p, size_t from, size_t to)
 	}
 	struct ctl_value v[] = {
 		ctl_text(product->vendor),
-		ctl_text(product->product),
+		ctl_fact(product->product),
 		ctl_number(CTL_K_UINT, both + n_gone),
 		ctl_number(CTL_K_UINT, both + n_fresh),
 		{ .kind = CTL_K_INT, .i = (int64_t)n_fresh - n_gone },

@@ -201,9 +201,9 @@ print_entry(struct hosts *h, struct ctl_print *p, const struct entry *e)
 	if (e->last_us && h->common.now_us > e->last_us)
 		ctl_human_span((h->common.now_us - e->last_us) / 1000000, quiet);
 	v[H_HOST] = ctl_text(e->host);
-	v[H_VENDOR] = ctl_text(e->vendor);
+	v[H_VENDOR] = ctl_fact(e->vendor);
 	v[H_COUNTRY] = ctl_text(e->country);
-	v[H_PRODUCT] = ctl_text(e->product);
+	v[H_PRODUCT] = ctl_fact(e->product);
 	v[H_FUNCTIONS] = (struct ctl_value){ .kind = CTL_K_LIST };
 	v[H_FUNCTIONS].list.item = functions;
 	v[H_FUNCTIONS].list.n = n;

@@ -269,9 +269,9 @@ print_impacts(struct simulation *s)
 		snprintf(effect, sizeof(effect), i->spared[0] ? "spared: %s" : "would-drop%s",
 		    i->spared);
 		v[S_RULE] = ctl_text(i->rule);
-		v[S_VENDOR] = ctl_text(i->vendor);
+		v[S_VENDOR] = ctl_fact(i->vendor);
 		v[S_COUNTRY] = ctl_text(i->country);
-		v[S_PRODUCT] = ctl_text(i->product);
+		v[S_PRODUCT] = ctl_fact(i->product);
 		v[S_FUNCTION] = ctl_text(i->function ? sig_function_name(i->function) : NULL);
 		v[S_EFFECT] = ctl_text(effect);
 		v[S_EFFECT].tone = i->spared[0] ? CTL_DIM : CTL_WARN;

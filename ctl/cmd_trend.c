@@ -88,7 +88,7 @@ print_days(const struct ctl_days *d, enum ctl_format format)
 			struct ctl_value v[] = {
 				ctl_text(day),
 				ctl_text(d->products[i].vendor),
-				ctl_text(d->products[i].product),
+				ctl_fact(d->products[i].product),
 				ctl_number(CTL_K_UINT, d->products[i].hosts[k]),
 			};
 			ctl_print_row(p, v);
@@ -115,7 +115,7 @@ print_charts(const struct ctl_days *d)
 		chart(product->hosts, d->n_days, line);
 		struct ctl_value v[] = {
 			ctl_text(product->vendor),
-			ctl_text(product->product),
+			ctl_fact(product->product),
 			ctl_number(CTL_K_UINT, product->hosts[first]),
 			ctl_number(CTL_K_UINT, peak),
 			ctl_number(CTL_K_UINT, last),

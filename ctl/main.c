@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* phonehome, the operator's command: the table of verbs. */
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,7 @@ main(int argc, char **argv)
 
 	/* A reader that goes away shows as a failed write, here as on sockets. */
 	signal(SIGPIPE, SIG_IGN);
+	setlocale(LC_CTYPE, ""); /* which script a terminal can show; nothing else is local */
 	if (argc < 2) {
 		overview(stderr);
 		return CTL_USAGE;

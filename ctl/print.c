@@ -68,6 +68,16 @@ ctl_print_format(const struct ctl_print *p)
 /* --- JSON --- */
 
 static json_t *
+fact_json(const char *text)
+{
+	char *fact = proto_fact(text);
+	json_t *v = json_string(fact ? fact : text);
+
+	free(fact);
+	return v;
+}
+
+static json_t *
 json_value(const struct ctl_value *v)
 {
 	char time[PROTO_TIME_LEN];
@@ -75,6 +85,7 @@ json_value(const struct ctl_value *v)
 
 	switch (v->kind) {
 	case CTL_K_TEXT: return json_string(v->text);
+	case CTL_K_FACT: return fact_json(v->text);
 	case CTL_K_UINT:
 	case CTL_K_BYTES: return json_integer((json_int_t)v->u);
 	case CTL_K_INT: return json_integer((json_int_t)v->i);
@@ -145,7 +156,8 @@ csv_value(FILE *to, const struct ctl_value *v)
 
 	switch (v->kind) {
 	case CTL_K_TEXT:
-		joined = proto_printable(v->text);
+	case CTL_K_FACT:
+		joined = v->kind == CTL_K_FACT ? proto_fact(v->text) : proto_printable(v->text);
 		csv_text(to, joined ? joined : "");
 		free(joined);
 		break;

@@ -22,6 +22,7 @@ enum ctl_tone { CTL_PLAIN, CTL_DIM, CTL_GOOD, CTL_WARN, CTL_ALARM };
 enum ctl_kind {
 	CTL_K_NONE, /* not known: absent in JSON, empty elsewhere */
 	CTL_K_TEXT,
+	CTL_K_FACT, /* a pack's own words: proto_fact() */
 	CTL_K_UINT,
 	CTL_K_INT,
 	CTL_K_BYTES,
@@ -48,6 +49,12 @@ static inline struct ctl_value
 ctl_text(const char *s)
 {
 	return (struct ctl_value){ .kind = s && *s ? CTL_K_TEXT : CTL_K_NONE, .text = s };
+}
+
+static inline struct ctl_value
+ctl_fact(const char *s)
+{
+	return (struct ctl_value){ .kind = s && *s ? CTL_K_FACT : CTL_K_NONE, .text = s };
 }
 
 static inline struct ctl_value

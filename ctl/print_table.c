@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables: cells, widths, and what gives way when the terminal is narrow. */
+#include <langinfo.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "ctl/print_impl.h"
 #include "ctl/proto/json.h"
 
-enum { GAP = 2 };
+enum { GAP = 2, COMFORTABLE = 20 };
 
 char *
 ctl_value_joined(const struct ctl_value *v, const char *between)
@@ -29,6 +32,40 @@ ctl_value_joined(const struct ctl_value *v, const char *between)
 	return clean;
 }
 
+static bool
+utf8_locale(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* Columns on the screen of the first `most` of them, and the bytes they take. Cells are printable
+ * ASCII, or UTF-8 from proto_fact(). */
+static unsigned
+columns_of(const char *s, unsigned most, size_t *ret_bytes)
+{
+	mbstate_t state = { 0 };
+	unsigned width = 0;
+	size_t at = 0, left = strlen(s);
+
+	while (left > 0) {
+		wchar_t c;
+		size_t n = (unsigned char)s[at] < 0x80 ? 1 : mbrtowc(&c, s + at, left, &state);
+		int w = 1;
+		if (n == 0 || n > left)
+			n = 1; /* not in this locale: a byte is a column */
+		else if ((unsigned char)s[at] >= 0x80 && (w = wcwidth(c)) < 0)
+			w = 1;
+		if (width + (unsigned)w > most)
+			break;
+		width += (unsigned)w;
+		at += n;
+		left -= n;
+	}
+	if (ret_bytes)
+		*ret_bytes = at;
+	return width;
+}
+
 static char *
 cell_text(const struct ctl_value *v)
 {
@@ -36,6 +73,7 @@ cell_text(const struct ctl_value *v)
 
 	switch (v->kind) {
 	case CTL_K_TEXT: return proto_printable(v->text);
+	case CTL_K_FACT: return utf8_locale() ? proto_fact(v->text) : proto_printable(v->text);
 	case CTL_K_UINT: snprintf(text, sizeof(text), "%llu", (unsigned long long)v->u); break;
 	case CTL_K_INT: snprintf(text, sizeof(text), "%lld", (long long)v->i); break;
 	case CTL_K_BYTES: ctl_human_bytes(v->u, text); break;
@@ -58,14 +96,16 @@ total_width(const struct ctl_print *p)
 	return sum > GAP ? sum - GAP : 0;
 }
 
-/* The widest column that may still shrink, or n. */
+/* The widest column that may still shrink without going below `least` or its own least, or n. */
 static unsigned
-shrinkable(const struct ctl_print *p)
+shrinkable(const struct ctl_print *p, unsigned least)
 {
 	unsigned best = p->n, room = 0;
 
 	for (unsigned i = 0; i < p->n; i++) {
 		unsigned min = p->columns[i].min;
+		if (min > 0 && min < least)
+			min = least;
 		if (p->widths[i] == 0 || min == 0 || p->widths[i] <= min)
 			continue;
 		if (p->widths[i] - min > room) {
@@ -89,20 +129,24 @@ droppable(const struct ctl_print *p)
 	return best;
 }
 
-/* Shrink what may shrink by one at a time, widest first; then leave out what may be left out. */
+/* Long cells give way first, down to a width that still reads well; then columns that may be left
+ * out go, least wanted first; then cells shrink to their least. */
 static void
 fit(struct ctl_print *p)
 {
 	while (p->width > 0 && total_width(p) > p->width) {
-		unsigned i = shrinkable(p);
-		if (i < p->n) {
-			p->widths[i]--;
-			continue;
+		unsigned i = shrinkable(p, COMFORTABLE);
+		if (i == p->n) {
+			i = droppable(p);
+			if (i < p->n) {
+				p->widths[i] = 0;
+				continue;
+			}
+			i = shrinkable(p, 0);
 		}
-		i = droppable(p);
 		if (i == p->n)
 			return;
-		p->widths[i] = 0;
+		p->widths[i]--;
 	}
 }
 
@@ -116,16 +160,19 @@ pad(FILE *to, unsigned n)
 static void
 put_cell(struct ctl_print *p, unsigned col, const char *text, enum ctl_tone tone, bool last)
 {
-	size_t len = text ? strlen(text) : 0, w = p->widths[col];
+	size_t bytes = 0, len = text ? columns_of(text, UINT_MAX, NULL) : 0, w = p->widths[col];
 	bool cut = len > w && p->width > 0 && p->columns[col].min > 0;
 
 	if (p->right[col] && len < w)
 		pad(p->to, (unsigned)(w - len));
 	if (p->colours && tone != CTL_PLAIN)
 		fputs(ctl_tone_on(tone), p->to);
-	if (cut)
-		fprintf(p->to, "%.*s~", (int)w - 1, text);
-	else if (text)
+	if (cut) {
+		/* A wide sign may leave one column over. */
+		unsigned used = columns_of(text, (unsigned)w - 1, &bytes);
+		fprintf(p->to, "%.*s~%*s", (int)bytes, text, (int)(w - 1 - used), "");
+	}
+	if (text && !cut)
 		fputs(text, p->to);
 	if (p->colours && tone != CTL_PLAIN)
 		fputs(CTL_TONE_OFF, p->to);
@@ -173,8 +220,9 @@ ctl_table_settle(struct ctl_print *p)
 		p->widths[i] = (unsigned)strlen(p->columns[i].title);
 		for (unsigned r = 0; r < p->n_held; r++) {
 			const char *t = p->held[r * p->n + i].text;
-			if (t && strlen(t) > p->widths[i])
-				p->widths[i] = (unsigned)strlen(t);
+			unsigned w = t ? columns_of(t, UINT_MAX, NULL) : 0;
+			if (w > p->widths[i])
+				p->widths[i] = w;
 		}
 	}
 	fit(p);

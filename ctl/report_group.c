@@ -268,10 +268,10 @@ compare_groups(const void *pa, const void *pb, void *sort)
 static void
 values_of(const struct group *g, struct ctl_value v[static G_MAX])
 {
-	v[G_VENDOR] = ctl_text(g->vendor);
-	v[G_OWNER] = ctl_text(g->owner);
+	v[G_VENDOR] = ctl_fact(g->vendor);
+	v[G_OWNER] = ctl_fact(g->owner);
 	v[G_COUNTRY] = ctl_text(g->country);
-	v[G_PRODUCT] = ctl_text(g->product);
+	v[G_PRODUCT] = ctl_fact(g->product);
 	v[G_CATEGORY] = ctl_text(g->category);
 	v[G_FUNCTION] = ctl_text(g->function ? sig_function_name(g->function) : NULL);
 	v[G_HOST] = ctl_text(g->host);

@@ -85,9 +85,9 @@ ctl_print_inventory(struct ctl_print *p, const struct store_row *row)
 	if (wants_json(ctl_print_format(p)))
 		return ctl_print_object(p, proto_row_json(row), NULL);
 	v[R_HOST] = ctl_text(row->host);
-	v[R_VENDOR] = ctl_text(row->vendor);
+	v[R_VENDOR] = ctl_fact(row->vendor);
 	v[R_COUNTRY] = ctl_text(row->country);
-	v[R_PRODUCT] = ctl_text(row->product);
+	v[R_PRODUCT] = ctl_fact(row->product);
 	v[R_FUNCTION] = ctl_text(row->function ? sig_function_name(row->function) : NULL);
 	v[R_CONFIDENCE] = ctl_text(row->confidence ? sig_confidence_name(row->confidence) : NULL);
 	v[R_CONFIDENCE].tone = ctl_confidence_tone(row->confidence);
@@ -101,7 +101,7 @@ ctl_print_inventory(struct ctl_print *p, const struct store_row *row)
 	v[R_SENSOR] = ctl_text(row->sensor);
 	v[R_FORWARDER] = ctl_number(CTL_K_BOOL, row->forwarder);
 	v[R_FORWARDER].tone = CTL_WARN;
-	v[R_OWNER] = ctl_text(row->owner);
+	v[R_OWNER] = ctl_fact(row->owner);
 	v[R_OWNER_COUNTRY] = ctl_text(row->owner_country);
 	v[R_VENDOR_ID] = ctl_text(row->vendor_id);
 	v[R_PRODUCT_ID] = ctl_text(row->product_id);
@@ -217,8 +217,10 @@ match_values(struct ctl_value *v, const struct clf_event *e, char text[][SHOWN_M
 	bool matched = e->signature.len > 0;
 
 	v[F_VENDOR] = shown(e, e->vendor, text[0]);
+	v[F_VENDOR].kind = v[F_VENDOR].kind == CTL_K_TEXT ? CTL_K_FACT : CTL_K_NONE;
 	v[F_COUNTRY] = shown(e, e->country, text[1]);
 	v[F_PRODUCT] = shown(e, e->product, text[2]);
+	v[F_PRODUCT].kind = v[F_PRODUCT].kind == CTL_K_TEXT ? CTL_K_FACT : CTL_K_NONE;
 	v[F_SIGNATURE] = shown(e, e->signature, text[3]);
 	v[F_FUNCTION] = ctl_text(e->function ? sig_function_name(e->function) : NULL);
 	v[F_CONFIDENCE] = ctl_text(matched ? sig_confidence_name(e->confidence) : NULL);

@@ -40,4 +40,12 @@ int proto_unescape(const char *in, uint8_t *out, size_t *ret_len);
 /* A copy that is printable ASCII whatever came: backslashes are kept, other bytes become `\xHH`. */
 char *proto_printable(const char *in);
 
+/*
+ * A fact of the packs (vendor, owner, product) as it is shown: escaped text whose `\xHH` spell
+ * valid, printable UTF-8 beyond ASCII becomes that UTF-8 again; anything else stays as it is.
+ * Controls (C0, C1), formatting and direction marks, private use and non-characters never come out.
+ * Malloced.
+ */
+char *proto_fact(const char *escaped);
+
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/proto/rfc3339.h"
@@ -90,6 +91,20 @@ set_str(json_t *o, const char *key, const struct clf_event *e, struct clf_str s,
 {
 	if (s.len > 0)
 		set(o, key, escaped(clf_event_str(e, s), s.len), ok);
+}
+
+/* A pack's fact, in any script. */
+static void
+set_fact(json_t *o, const char *key, const struct clf_event *e, struct clf_str s, bool *ok)
+{
+	char text[4 * CLF_TEXT_MAX + 1];
+
+	if (s.len == 0)
+		return;
+	sig_text_escape(text, sizeof(text), clf_event_str(e, s), s.len);
+	char *fact = proto_fact(text);
+	set(o, key, json_string(fact ? fact : text), ok);
+	free(fact);
 }
 
 static void
@@ -219,12 +234,12 @@ set_names(json_t *o, const char *key, const struct clf_event *e, const struct cl
 static void
 set_match(json_t *o, const struct clf_event *e, bool *ok)
 {
-	set_str(o, "vendor", e, e->vendor, ok);
+	set_fact(o, "vendor", e, e->vendor, ok);
 	set_str(o, "vendor_id", e, e->vendor_id, ok);
-	set_str(o, "owner", e, e->owner, ok);
+	set_fact(o, "owner", e, e->owner, ok);
 	set_str(o, "country", e, e->country, ok);
 	set_str(o, "owner_country", e, e->owner_country, ok);
-	set_str(o, "product", e, e->product, ok);
+	set_fact(o, "product", e, e->product, ok);
 	set_str(o, "product_id", e, e->product_id, ok);
 	set_str(o, "category", e, e->category, ok);
 	if (e->function != SIG_FN_NONE)

@@ -2,6 +2,7 @@
 /* An inventory row as JSON and back. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +13,16 @@
 static const struct {
 	const char *key;
 	size_t off;
+	bool fact; /* proto_fact() */
 } text_members[] = {
 	{ "sensor", offsetof(struct store_row, sensor) },
 	{ "host", offsetof(struct store_row, host) },
-	{ "vendor", offsetof(struct store_row, vendor) },
+	{ "vendor", offsetof(struct store_row, vendor), true },
 	{ "vendor_id", offsetof(struct store_row, vendor_id) },
-	{ "owner", offsetof(struct store_row, owner) },
+	{ "owner", offsetof(struct store_row, owner), true },
 	{ "country", offsetof(struct store_row, country) },
 	{ "owner_country", offsetof(struct store_row, owner_country) },
-	{ "product", offsetof(struct store_row, product) },
+	{ "product", offsetof(struct store_row, product), true },
 	{ "product_id", offsetof(struct store_row, product_id) },
 	{ "category", offsetof(struct store_row, category) },
 	{ "signature", offsetof(struct store_row, signature) },
@@ -58,6 +60,19 @@ set(json_t *o, const char *key, json_t *v)
 	return json_object_set_new(o, key, v) == 0;
 }
 
+/* Names that packs give may be in any script; what the network says is ASCII. */
+static json_t *
+text_json(unsigned i, const char *text)
+{
+	if (text_members[i].fact) {
+		char *fact = proto_fact(text);
+		json_t *v = fact ? json_string(fact) : NULL;
+		free(fact);
+		return v;
+	}
+	return json_string(text);
+}
+
 static bool
 set_time(json_t *o, const char *key, uint64_t us)
 {
@@ -78,7 +93,7 @@ proto_row_json(const struct store_row *row)
 
 	for (unsigned i = 0; ok && i < N_TEXT; i++)
 		if (*text_at(r, i) && **text_at(r, i))
-			ok = set(o, text_members[i].key, json_string(*text_at(r, i)));
+			ok = set(o, text_members[i].key, text_json(i, *text_at(r, i)));
 	ok = ok && set(o, "forwarder", json_boolean(row->forwarder));
 	if (ok && row->function != SIG_FN_NONE)
 		ok = set(o, "function", json_string(sig_function_name(row->function)));

@@ -272,6 +272,34 @@ test_unescape(void **state)
 	}
 }
 
+static void
+fact(const char *in, const char *want)
+{
+	char *got = proto_fact(in);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+/* Any script comes out; what could move a cursor or turn a line round does not. */
+static void
+test_facts(void **state)
+{
+	(void)state;
+	fact("360 (\\xe5\\xae\\x89\\xe5\\x85\\xa8)", "360 (\xe5\xae\x89\xe5\x85\xa8)");
+	fact("\\xf0\\x9f\\x94\\x92 \\xc3\\xa9", "\xf0\x9f\x94\x92 \xc3\xa9");
+	fact("\xe5\xae\x89", "\xe5\xae\x89");
+	fact("plain \\x1b[2J \\x00", "plain \\x1b[2J \\x00");
+	fact("\\xc2\\x9b31m", "\\xc2\\x9b31m");	    /* C1: CSI */
+	fact("\\xe2\\x80\\xae", "\\xe2\\x80\\xae"); /* right-to-left override */
+	fact("\\xc0\\xaf \\xe0\\x80\\xaf", "\\xc0\\xaf \\xe0\\x80\\xaf"); /* overlong */
+	fact("\\xed\\xa0\\x80", "\\xed\\xa0\\x80");			  /* surrogate */
+	fact("\\xf4\\x90\\x80\\x80", "\\xf4\\x90\\x80\\x80");
+	fact("\\xe5\\xae", "\\xe5\\xae");
+	fact("\\\\xe5\\xae\\x89", "\\\\xe5\\xae\\x89"); /* an escaped backslash, then text */
+	fact("", "");
+}
+
 int
 main(void)
 {
@@ -281,6 +309,7 @@ main(void)
 		cmocka_unit_test(test_hostile_records),
 		cmocka_unit_test(test_row),
 		cmocka_unit_test(test_unescape),
+		cmocka_unit_test(test_facts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

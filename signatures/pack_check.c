@@ -119,6 +119,17 @@ is_public_suffix(const struct sig_pattern *p)
 	return psl_is_public_suffix(psl_builtin(), key) != 0;
 }
 
+/* Whether the label right below the key has a character of its own, so that `*` is not all of it.
+ */
+static bool
+has_literal_end(const struct sig_pattern *p)
+{
+	for (size_t i = p->head_len; i > 0 && p->head[i - 1] != '.'; i--)
+		if (!strchr("*#", p->head[i - 1]))
+			return true;
+	return false;
+}
+
 static void
 check_host(struct check *c, const char *where, const char *text, bool shared)
 {
@@ -132,7 +143,7 @@ check_host(struct check *c, const char *where, const char *text, bool shared)
 	if ((p.open == SIG_OPEN_NO && !p.head) || !is_public_suffix(&p))
 		return;
 	/* `vendor-#.s3.amazonaws.com`: somebody else may own the next number. */
-	if (p.head && p.open == SIG_OPEN_NO && shared && p.specificity > SIG_SPEC_WILD + p.key_len)
+	if (shared && p.open == SIG_OPEN_NO && has_literal_end(&p))
 		return;
 	FAULT(c, where,
 	    "host pattern '%s' covers names of anybody: '%.*s' is a public suffix; name the "

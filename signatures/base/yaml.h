@@ -15,7 +15,7 @@
 
 #include "signatures/base/diag.h"
 
-enum { SIG_YAML_MAX_BYTES = 256 << 20 };
+enum { SIG_YAML_MAX_BYTES = 64 << 20 };
 
 /*
  * Loads `path` (or, when text != NULL, `len` bytes of text that are called `path` in messages).

@@ -168,12 +168,29 @@ accepted(void **state)
 static void
 shared_suffix(void **state)
 {
-	char *text = bent_pack(
-	    "- host: a.vendor.com", "- host: vendor-#.s3.amazonaws.com\n    shared: true");
+	static const struct {
+		const char *pattern;
+		bool ok;
+	} cases[] = { { "vendor-#.s3.amazonaws.com", true }, { "a*.s3.amazonaws.com", true },
+		{ "x.v*.s3.amazonaws.com", true }, { "'*.s3.amazonaws.com'", false },
+		{ "'vendor.*.s3.amazonaws.com'", false }, { "'#*.s3.amazonaws.com'", false },
+		{ ".v*.s3.amazonaws.com", false }, { ".s3.amazonaws.com", false } };
 
 	(void)state;
-	sig_ruleset_free(rules_at(text, 20260101));
-	free(text);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sig_diag d = { 0 };
+		struct sig_packs *packs = NULL;
+		char to[128], *text;
+
+		snprintf(to, sizeof(to), "- host: %s\n    shared: true", cases[i].pattern);
+		text = bent_pack("- host: a.vendor.com", to);
+		if ((sig_packs_load_text("t.yaml", text, strlen(text), &packs, &d) == 0) !=
+		    cases[i].ok)
+			fail_msg("%s", cases[i].pattern);
+		sig_packs_free(packs);
+		sig_diag_free(&d);
+		free(text);
+	}
 }
 
 static char folder[] = "/tmp/phonehome-test-XXXXXX";

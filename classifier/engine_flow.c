@@ -38,6 +38,7 @@ clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing)
 		clf_gather_flags(c);
 		clf_conclude_hello(e, f, c);
 		clf_ndpi_conclude(e, c);
+		clf_note_gap(c);
 		clf_weigh(e, flow, c, c->best_group, &e->weighed);
 		bool known = e->weighed.name_len != 0 || e->weighed.info != NULL ||
 			     c->protocol_known || c->label.app != 0 || c->label.master != 0;

@@ -242,6 +242,7 @@ uint32_t clf_packet_number(const struct clf_flow *f);
 /* Looks at one packet of an undecided or watched flow; decides when nothing more is wanted. */
 void clf_inspect(struct clf_visit *v);
 /* Decides with what is known. `ended`: the flow is over; the event is sent by the caller. */
+void clf_note_gap(struct clf_ctx *c);
 void clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us);
 
 /* inspect_tcp.c, inspect_tls.c, inspect_http.c, inspect_udp.c, inspect_ndpi.c */

@@ -10,6 +10,9 @@ enum {
 	LIMIT_BYTES = CLF_STREAM_MAX, /* of one direction, while a reader wants more */
 	LIMIT_PACKETS = 48,	      /* with data, while nobody knows what it is */
 	LIMIT_DATAGRAMS = 12,
+	LIMIT_SMALL = 2048, /* the same, while they are small or the first is missing */
+	LIMIT_SMALL_BYTES = 16384,
+	MIDSTREAM_PACKETS = 3,
 };
 
 /* --- the pool --- */
@@ -230,6 +233,14 @@ latch(struct clf_engine *e, uint32_t flow, const struct clf_policy_answer *a, in
 	e->table.cold[flow].forwarded = f->packets[1] - (dropped_end == 1);
 }
 
+/* Nothing was read, and bytes are missing that the server has acknowledged. */
+void
+clf_note_gap(struct clf_ctx *c)
+{
+	if (c->stream[CLF_UP] && !c->hello && c->requests == 0)
+		c->flags |= clf_stream_flags(c->stream[CLF_UP]) & CLF_FL_GAP;
+}
+
 /* First decision of a flow: details are told, once. `dropped_end`: of the packet in hand, -1 none.
  */
 static void
@@ -238,6 +249,7 @@ decide(struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint64_t at_us, i
 	struct clf_flow *f = &e->table.flows[flow];
 	struct clf_weighed *w = &e->weighed;
 
+	clf_note_gap(c);
 	clf_weigh(e, flow, c, c->group, w);
 	bool known = w->name_len != 0 || w->info || c->protocol_known || c->label.app != 0 ||
 		     c->label.master != 0;
@@ -350,6 +362,23 @@ wants_certificate(const struct clf_engine *e)
 	return (e->fields & (1u << SIG_F_CERT_ISSUER | 1u << SIG_F_CERT_SUBJECT)) != 0;
 }
 
+/* Too early to say that nobody can read it, however many segments came. */
+static bool
+is_early(const struct clf_ctx *c, unsigned packets)
+{
+	const struct clf_stream *up = c->stream[CLF_UP];
+
+	if (packets >= LIMIT_SMALL)
+		return false;
+	if (up && clf_stream_waits(up))
+		return true; /* the first byte is still to come */
+	if (c->reader == CLF_READ_START && c->data_bytes[CLF_UP] != 0 &&
+	    c->data_bytes[CLF_UP] < LIMIT_SMALL_BYTES)
+		return true; /* small segments, and a reader that asks for more */
+	/* Mid-stream an earlier part may come later. */
+	return (c->flags & CLF_FL_MIDSTREAM) && packets < MIDSTREAM_PACKETS;
+}
+
 static bool
 unknown_is_over(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protocol)
 {
@@ -361,6 +390,8 @@ unknown_is_over(const struct clf_engine *e, const struct clf_ctx *c, uint8_t pro
 	bool wants_answer = (e->fields & (1u << SIG_F_PAYLOAD_DOWN)) != 0 &&
 			    c->data_packets[CLF_DOWN] == 0;
 
+	if (protocol == TCP && is_early(c, packets))
+		return false;
 	if (packets >= (protocol == TCP ? LIMIT_PACKETS : LIMIT_DATAGRAMS))
 		return true;
 	if (wants_ndpi || wants_payload || wants_answer)

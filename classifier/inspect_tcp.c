@@ -216,6 +216,12 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	if (c->reads != UINT16_MAX)
 		c->reads++;
 	struct sig_bytes after = clf_stream_view(*s);
+	/* Mid-stream, and an earlier part came later: nothing that was thought of it holds. */
+	if (clf_stream_restarted(*s) && !c->decided && !c->hello && c->requests == 0) {
+		c->reader = CLF_READ_START;
+		c->not_mine = 0;
+		c->need[v->dir] = 0;
+	}
 	size_t grown = sig_bytes_left(&after) - sig_bytes_left(&before);
 	if (!c->decided)
 		payload_fact(v, c, v->dir);

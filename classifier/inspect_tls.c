@@ -2,6 +2,7 @@
 /* TLS under inspection: the hello (also QUIC's), a second one after a retry, the server's flight.
  */
 #include "classifier/engine_state.h"
+#include "classifier/resolvers.h"
 
 enum { DOT_PORT = 853 };
 
@@ -67,6 +68,8 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 		c->hello_sni = 1;
 		c->sni_hash = name_hash(&h->sni);
 		clf_add_name(c, field, &h->sni, packet, CLF_GROUP_ALL);
+		if (h->sni.len > 0 && clf_is_resolver(h->sni.canonical, (size_t)h->sni.len))
+			c->flags |= CLF_FL_ENCRYPTED_DNS;
 		if (h->two_names)
 			clf_add_name(c, field, &h->sni2, packet, CLF_GROUP_ALL);
 	} else {

@@ -28,6 +28,7 @@ struct clf_stream {
 	uint32_t flags;			     /* CLF_FL_* that stay */
 	uint32_t other_syns[OTHER_SYNS_MAX]; /* other SYNs' first bytes, until data tells */
 	uint8_t n_other_syns;
+	bool restarted; /* the start moved back and nobody asked since */
 	bool have_base, have_syn, confirmed, have_window, consumed, have_ttl, checksums_good;
 	bool peer_syn;
 	uint8_t ttl;
@@ -261,6 +262,7 @@ place(struct clf_stream_pool *pool, struct clf_stream *s, uint32_t seq, struct s
 			return -ENOSPC;
 		}
 		s->base = seq;
+		s->restarted = true;
 		return 0;
 	}
 	if (off < 0) {
@@ -425,6 +427,21 @@ struct sig_bytes
 clf_stream_other(const struct clf_stream *s)
 {
 	return clf_rejoin_other(&s->data);
+}
+
+bool
+clf_stream_restarted(struct clf_stream *s)
+{
+	bool restarted = s->restarted;
+
+	s->restarted = false;
+	return restarted;
+}
+
+bool
+clf_stream_waits(const struct clf_stream *s)
+{
+	return high_off(s) != 0 && prefix_len(s) == 0;
 }
 
 void

@@ -33,6 +33,39 @@ note_carrier(struct clf_walk *w, enum clf_tunnel kind, uint32_t id)
 	}
 }
 
+/* A type field, no length, of an Ethernet frame that a tunnel would really carry. */
+static bool
+ethernet_type(const struct sig_bytes *b)
+{
+	int hi = sig_bytes_at(b, 12), lo = sig_bytes_at(b, 13);
+
+	switch (hi < 0 || lo < 0 ? 0 : hi << 8 | lo) {
+	case 0x0800:
+	case 0x0806:
+	case 0x86dd:
+	case 0x8100:
+	case 0x88a8:
+	case 0x9100:
+	case 0x8847:
+	case 0x8848:
+	case 0x8863:
+	case 0x8864:
+	case 0x88cc:
+	case 0x8809:
+	case 0x88e5:
+	case 0x22f0: return true;
+	default: return false;
+	}
+}
+
+static bool
+plausible_ethernet(const struct sig_bytes *b)
+{
+	int hi = sig_bytes_at(b, 12), lo = sig_bytes_at(b, 13);
+
+	return ethernet_type(b) || (hi >= 0 && lo >= 0 && (hi << 8 | lo) <= 1500);
+}
+
 /* RFC 3032. What the last label carries is not said: the first nibble tells IP from a pseudowire.
  */
 enum clf_layer
@@ -57,8 +90,13 @@ clf_walk_mpls(struct clf_walk *w)
 		return CLF_LY_IP;
 	if (first >> 4 == 1) /* an associated channel (RFC 4385): management, no traffic */
 		return clf_walk_stop(w, CLF_P_UNSUPPORTED);
-	if (first >> 4 == 0 && clf_walk_take(w, 4) == NULL) /* control word */
-		return CLF_LY_END;
+	/* A control word begins with a zero nibble, but so do many MAC addresses. */
+	struct clf_walk in = *w;
+	if (first >> 4 == 0 && !ethernet_type(&w->b)) {
+		if (clf_walk_take(&in, 4) == NULL)
+			return CLF_LY_END;
+		*w = in;
+	}
 	if (!clf_walk_enter(w, CLF_TUN_MPLS, entry >> 12))
 		return w->pkt->parse == CLF_P_TOO_DEEP ? CLF_LY_END
 						       : clf_walk_stop(w, CLF_P_UNSUPPORTED);
@@ -200,33 +238,6 @@ clf_walk_gre(struct clf_walk *w)
 	}
 	*w = in;
 	return clf_walk_enter(w, CLF_TUN_GRE, key) ? next : CLF_LY_END;
-}
-
-/* The type field of an Ethernet frame that a tunnel would really carry. */
-static bool
-plausible_ethernet(const struct sig_bytes *b)
-{
-	int hi = sig_bytes_at(b, 12), lo = sig_bytes_at(b, 13);
-
-	if (hi < 0 || lo < 0)
-		return false;
-	switch (hi << 8 | lo) {
-	case 0x0800:
-	case 0x0806:
-	case 0x86dd:
-	case 0x8100:
-	case 0x88a8:
-	case 0x9100:
-	case 0x8847:
-	case 0x8848:
-	case 0x8863:
-	case 0x8864:
-	case 0x88cc:
-	case 0x8809:
-	case 0x88e5:
-	case 0x22f0: return true;
-	default: return (hi << 8 | lo) <= 1500;
-	}
 }
 
 static bool

@@ -291,7 +291,7 @@ clf_blindness(
 		return CLF_BLIND_MALFORMED;
 	if (c->flags & CLF_FL_AMBIGUOUS)
 		return CLF_BLIND_AMBIGUOUS;
-	if (c->flags & CLF_FL_TRUNCATED)
+	if (c->flags & (CLF_FL_TRUNCATED | CLF_FL_GAP))
 		return CLF_BLIND_TRUNCATED;
 	if (data == 0 && tcp)
 		return CLF_BLIND_NO_DATA;

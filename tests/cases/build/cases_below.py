@@ -69,7 +69,7 @@ def _(cap):
 def _(cap):
     good, bad = datagram(A4, B4), datagram(A4, B4, OTHER)
     a, b = fragments(good, 480, 7), fragments(bad, 480, 7)
-    for part in (a[0], b[1], a[1], a[2]):
+    for part in (a[1], b[0], a[0], a[2]):
         cap.add(ether(part))
     return [{'only': 'no name', 'absent': ['name', 'vendor']}]
 

@@ -296,7 +296,7 @@ def _(cap):
     c.syn()
     c.ack()
     c.up(PQ)
-    return [hit(flags=['one-way'])]
+    return [hit()]
 
 
 @case('tls-one-way-down', 'Only the server was seen: no name in TLS 1.3.')
@@ -365,7 +365,7 @@ def _(cap):
 def _(cap):
     c = Tcp(cap).open().up(tls(None))
     finish(c)
-    return [blind(flags=['no-sni'], state='gave-up')]
+    return [blind(flags=['no-sni'])]
 
 
 @case('tls-ech', 'Encrypted ClientHello: the outer name is a hint, never a proof, and never dropped.')
@@ -465,7 +465,7 @@ def _(cap):
     c.down(b'HTTP/1.1 200 OK\r\n\r\n')
     c.up(HELLO, cut=100)
     finish(c)
-    return [hit(source='tls.sni')]
+    return [{'name': VENDOR, 'names': [VENDOR], 'vendor': 'CrowdStrike', 'verdict': 'drop'}]
 
 
 @case('tls-gap', 'A segment of the hello never came: unknown, and said so.')

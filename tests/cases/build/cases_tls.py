@@ -352,7 +352,7 @@ def retry(cap, sport, first, second):
 @case('tls-hello-retry', 'HelloRetryRequest, and the second hello asks for the same name.')
 def _(cap):
     retry(cap, 40001, OTHER, OTHER)
-    return [named(OTHER, flags=['hrr'])]
+    return [named(OTHER)]
 
 
 @case('tls-hello-retry-renamed', 'HelloRetryRequest, and the second hello asks for another name.')

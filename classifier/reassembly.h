@@ -87,7 +87,8 @@ struct sig_bytes clf_stream_view(const struct clf_stream *s);
  * different contents, the ones that came later.
  */
 struct sig_bytes clf_stream_other(const struct clf_stream *s);
-/* True once after the start of a mid-stream prefix moved back: what was read of it meant nothing. */
+/* True once after the start of a mid-stream prefix moved back: what was read of it meant nothing.
+ */
 bool clf_stream_restarted(struct clf_stream *s);
 /* Bytes have come, but not the first one yet: the prefix is empty for now. */
 bool clf_stream_waits(const struct clf_stream *s);

@@ -33,6 +33,10 @@ clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing)
 	struct clf_flow *f = &e->table.flows[flow];
 	bool told = f->told, undecided = f->state < CLF_DECIDED;
 
+	/* nDPI's last word on a flow that was told before it was done. */
+	if (told && f->verdict != CLF_DROP && f->verdict != CLF_RESET && f->ctx != 0 &&
+	    e->ctxs[f->ctx].ndpi)
+		clf_conclude(e, flow, at_us);
 	if (!told) {
 		struct clf_ctx *c = clf_ctx_of(e, f);
 		clf_gather_flags(c);

@@ -237,7 +237,8 @@ int
 dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_diag *diag)
 {
 	struct dp_eal e = { 0 };
-	static struct args a; /* EAL keeps pointers into it */
+	static struct args a;		     /* EAL keeps pointers into its strings */
+	static char *permuted[ARGS_MAX + 1]; /* ... and moves these about */
 	uint64_t id = sig_hash(config->control.socket, strlen(config->control.socket), 1);
 	int rc;
 
@@ -258,7 +259,8 @@ dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_
 	open_log(config->verbose);
 	/* One program a device is all we load: no dispatcher, which would want a bpffs. */
 	(void)setenv("LIBXDP_SKIP_DISPATCHER", "1", 0);
-	rc = rte_eal_init(a.argc, a.argv);
+	memcpy(permuted, a.argv, sizeof(a.argv));
+	rc = rte_eal_init(a.argc, permuted);
 	if (rc < 0) {
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "DPDK does not start: %s%s",
 		    dpdk_log.last_error[0] ? dpdk_log.last_error : rte_strerror(rte_errno),

@@ -146,6 +146,8 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 	if (rc == 0)
 		rc = dp_control_start(plane);
 	if (rc == 0)
+		dp_telemetry_start(plane);
+	if (rc == 0)
 		rc = dp_workers_launch(plane);
 	if (rc == 0)
 		rc = dp_watchdog_start(plane);

@@ -71,6 +71,9 @@ int dp_control_open(struct dp_plane *plane, struct sig_diag *diag);
 int dp_control_start(struct dp_plane *plane);
 void dp_control_close(struct dp_plane *plane);
 
+/* telemetry.c: our counters on DPDK's telemetry socket, unless it is off. */
+void dp_telemetry_start(struct dp_plane *plane);
+
 /* sd_notify.c: a line to systemd ("READY=1"), when it asked for one. */
 void dp_sd_notify(const char *state);
 

@@ -6,8 +6,10 @@
 #include <string.h>
 
 struct dp_recent {
-	uint32_t max;
+	uint32_t max, mask;
 	uint64_t next; /* number of the next record; from 1 */
+	uint64_t
+	    *by_flow; /* a flow's hash -> its latest number; lossy: then a flow may show twice */
 	struct clf_event *record[];
 };
 
@@ -20,6 +22,14 @@ dp_recent_new(uint32_t max)
 		return NULL;
 	r->max = max;
 	r->next = 1;
+	r->mask = 15;
+	while (r->mask < 4 * (uint64_t)max && r->mask < UINT32_MAX)
+		r->mask = r->mask * 2 + 1;
+	r->by_flow = calloc((size_t)r->mask + 1, sizeof(*r->by_flow));
+	if (!r->by_flow) {
+		free(r);
+		return NULL;
+	}
 	return r;
 }
 
@@ -30,14 +40,22 @@ dp_recent_free(struct dp_recent *r)
 		return;
 	for (uint32_t i = 0; i < r->max; i++)
 		free(r->record[i]);
+	free(r->by_flow);
 	free(r);
 }
 
 void
 dp_recent_add(struct dp_recent *r, const struct clf_event *record)
 {
-	struct clf_event **at = &r->record[r->next++ % r->max];
+	uint64_t *number = &r->by_flow[(record->flow_id * 0x9e3779b97f4a7c15ULL >> 32) & r->mask];
+	struct clf_event **earlier = &r->record[*number % r->max];
+	struct clf_event **at = &r->record[r->next % r->max];
 
+	if (*number != 0 && *earlier && (*earlier)->flow_id == record->flow_id) {
+		free(*earlier);
+		*earlier = NULL;
+	}
+	*number = r->next++;
 	free(*at);
 	*at = malloc(record->size);
 	if (*at)

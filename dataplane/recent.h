@@ -12,7 +12,8 @@ struct dp_recent;
 
 struct dp_recent *dp_recent_new(uint32_t max);
 void dp_recent_free(struct dp_recent *r);
-/* Copies; without memory the record is not kept (its number is used up). */
+/* Copies; without memory the record is not kept (its number is used up). A flow's earlier record
+ * goes: it is shown once, and who follows by number sees what became of it. */
 void dp_recent_add(struct dp_recent *r, const struct clf_event *record);
 /* Numbers kept: first <= n < next. */
 void dp_recent_span(const struct dp_recent *r, uint64_t *ret_first, uint64_t *ret_next);

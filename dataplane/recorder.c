@@ -274,6 +274,16 @@ shift(struct dp_recorder *r, const struct clf_event *e, struct clf_event *room)
 	return room;
 }
 
+/* A matched flow is shown when it is known, not only when it ends: that may take a day, and a flow
+ * that was stopped has nothing more to say. */
+static void
+show_early(struct dp_recorder *r, const struct clf_event *e)
+{
+	if ((e->type == CLF_EV_DECIDED || e->type == CLF_EV_UPDATED) && e->has_details &&
+	    e->signature.len != 0 && !(e->flags & CLF_FL_DNS_ONLY))
+		dp_recent_add(r->recent, e);
+}
+
 static unsigned
 drain_ring(struct dp_recorder *r, struct dp_byte_ring *ring)
 {
@@ -284,7 +294,11 @@ drain_ring(struct dp_recorder *r, struct dp_byte_ring *ring)
 
 	for (; n < DRAIN_BATCH && (e = dp_byte_ring_peek(ring, &len)) != NULL; n++) {
 		dp_offload_event(r->offload, e);
-		(void)store_fold_event(r->fold, r->step_us != 0 ? shift(r, e, &room) : e);
+		if (r->step_us != 0)
+			e = shift(r, e, &room);
+		if (clf_event_valid(e, e->size))
+			show_early(r, e);
+		(void)store_fold_event(r->fold, e);
 		dp_byte_ring_take(ring);
 	}
 	return n;

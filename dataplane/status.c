@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reply to `status`: every counter that the daemon keeps, spelled as ctl/README.md tells. */
 #include <rte_ethdev.h>
+#include <rte_mempool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -160,6 +161,10 @@ head_json(struct dp_plane *plane, const struct dp_watchdog_stats *wd, json_t *o)
 	json_object_set_new(o, "bypass", json_boolean(atomic_load(&plane->bypass)));
 	json_object_set_new(o, "shedding", json_boolean(wd->shedding));
 	json_object_set_new(o, "memory", json_string(plane->eal.memory));
+	json_object_set_new(o, "file_prefix", json_string(plane->eal.prefix));
+	json_object_set_new(o, "mbufs",
+	    json_pack("{s:I, s:I}", "size", (json_int_t)plane->ports.pool->size, "in_use",
+		(json_int_t)rte_mempool_in_use_count(plane->ports.pool)));
 	rules_json(plane, o);
 }
 

@@ -100,8 +100,6 @@ take_over(struct dp_watchdog *d, struct dp_worker *w, struct seen *s)
 {
 	uint32_t expect = DP_HOLD_ENGINE;
 
-	if (d->plane->ports.replay) /* it may wait for the recorder, and nobody waits for frames */
-		return;
 	if (atomic_compare_exchange_strong(&w->hold, &expect, DP_HOLD_STANDBY)) {
 		s->taken = true;
 		d->stats.takeovers++;
@@ -119,6 +117,10 @@ static void
 look_at(struct dp_watchdog *d, struct dp_worker *w, uint64_t now)
 {
 	struct seen *s = &d->seen[w->id];
+
+	/* In replay a worker may wait for the recorder, and nobody waits for frames. */
+	if (d->plane->ports.replay)
+		return;
 	uint64_t beat = atomic_load_explicit(&w->beat, memory_order_relaxed);
 
 	if (beat != s->beat || s->since_us == 0) {

@@ -71,8 +71,9 @@ def wait_for(what, fn, seconds=5.0):
 class Wire:
     """One bench. driver: af_packet, af_xdp or tap."""
 
-    def __init__(self, driver="af_packet", workers=1, mirror=False, mtu=1500):
+    def __init__(self, driver="af_packet", workers=1, mirror=False, mtu=1500, memory="no-huge"):
         self.driver, self.workers, self.mirror, self.mtu = driver, workers, mirror, mtu
+        self.memory = memory
         self.p = f"phw{os.getpid()}"
         self.work = tempfile.mkdtemp(prefix="phonehome-live-")
         self.socket = os.path.join(self.work, "control.sock")
@@ -150,7 +151,7 @@ class Wire:
         conf = os.path.join(self.work, "phonehomed.yaml")
         link = f"  - {{mirror: \"{a}\"}}\n" if self.mirror else f"  - {{pair: [\"{a}\", \"{b}\"]}}\n"
         with open(conf, "w", encoding="utf-8") as f:
-            f.write(f"sensor: live\nmemory: no-huge\nworkers: {self.workers}\nidle: sleep\nlinks:\n{link}"
+            f.write(f"sensor: live\nmemory: {self.memory}\nworkers: {self.workers}\nidle: sleep\nlinks:\n{link}"
                     f"packs: {PACKS}\ncontrol: {{socket: {self.socket}}}\n"
                     f"store: {{url: {self.work}/store.db}}\n"
                     "limits: {flows: 65536, inspecting: 4096, stream_mb: 16, tcp_closed_s: 1}\n" + config)

@@ -58,10 +58,35 @@ test_recent(void **state)
 	dp_recent_free(NULL);
 }
 
+/* A flow's later record takes the place of the earlier one, under a number of its own. */
+static void
+test_same_flow(void **state)
+{
+	struct dp_recent *r = dp_recent_new(4);
+	struct clf_event e = { .size = CLF_EVENT_SIZE(0) };
+	struct seen s = { .most = 16 };
+	const uint64_t flows[] = { 7, 8, 7 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		e.flow_id = flows[i];
+		dp_recent_add(r, &e);
+	}
+	dp_recent_each(r, 0, see, &s);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.flow[0], 8);
+	assert_int_equal(s.flow[1], 7);
+	assert_int_equal(s.number[1], 3);
+	dp_recent_free(r);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_recent) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recent),
+		cmocka_unit_test(test_same_flow),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#ifdef STORE_REDIS_TLS
-#include <hiredis_ssl.h>
-#endif
-
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 2000, REPLY_BYTES_MAX = 64 << 20 };
 
 static int step(struct rds *r, short *ret_events);
@@ -68,6 +64,7 @@ rds_disconnect(struct rds *r)
 		redisFree(r->c);
 	}
 	r->c = NULL;
+	r->ssl = NULL;
 	r->awaiting = r->answered = 0;
 	r->error[0] = '\0';
 }
@@ -114,35 +111,8 @@ rds_close(struct rds *r)
 {
 	rds_disconnect(r);
 	free_lookup(r);
-#ifdef STORE_REDIS_TLS
 	if (r->tls)
-		redisFreeSSLContext(r->tls);
-#endif
-}
-
-int
-rds_tls_init(struct rds *r, struct sig_diag *diag)
-{
-#ifdef STORE_REDIS_TLS
-	redisSSLContextError err = REDIS_SSL_CTX_NONE;
-
-	redisInitOpenSSL();
-	r->tls = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, r->url.at[0].host, &err);
-	if (r->tls)
-		return 0;
-	sig_diag_add(
-	    diag, SIG_ERROR, NULL, 0, 0, "store rediss://: %s", redisSSLContextGetError(err));
-	return -EIO;
-#else
-	(void)r;
-	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
-	    "store rediss://: this build has no TLS for Redis (hiredis %d.%d; 1.0 or later with "
-	    "its "
-	    "ssl part is needed): use redis:// or unix: through a local stunnel, or build with a "
-	    "newer hiredis",
-	    HIREDIS_MAJOR, HIREDIS_MINOR);
-	return -EOPNOTSUPP;
-#endif
+		rds_tls_free(r);
 }
 
 /* --- steps: 1 went on, 0 must wait, < 0 failed (rds_fail() was called) --- */
@@ -310,10 +280,8 @@ connected(struct rds *r)
 		r->next_at++;
 		return failed(r, strerror(err), -err);
 	}
-#ifdef STORE_REDIS_TLS
-	if (r->tls && redisInitiateSSLWithContext(r->c, r->tls) != REDIS_OK)
-		return failed(r, r->c->errstr, -EPROTO);
-#endif
+	if (r->tls && rds_tls_start(r) < 0)
+		return failed(r, r->c->errstr[0] ? r->c->errstr : "TLS cannot begin", -EPROTO);
 	if (r->url.sentinel && !r->have_master) {
 		command(r,
 		    (const char *const[]){ "SENTINEL", "get-master-addr-by-name", r->url.master },
@@ -476,6 +444,17 @@ write_out(redisContext *c, int *ret_done)
 	return rc;
 }
 
+/* What OpenSSL holds against the certificate, else hiredis' own words, where it has any. */
+static const char *
+why(const struct rds *r)
+{
+	const char *tls = r->tls ? rds_tls_why(r) : NULL;
+
+	if (tls)
+		return tls;
+	return r->c->errstr[0] ? r->c->errstr : strerror(errno);
+}
+
 /* Sends what is queued, reads what is there; a reply is handed on as soon as it is whole. */
 static int
 talk(struct rds *r, short *ret_events)
@@ -492,11 +471,11 @@ talk(struct rds *r, short *ret_events)
 	if (reply)
 		return take_reply(r, reply);
 	if (write_out(r->c, &done) != REDIS_OK)
-		return failed(r, r->c->errstr[0] ? r->c->errstr : strerror(errno), -EPIPE);
+		return failed(r, why(r), -EPIPE);
 	size_t had = r->c->reader->len;
 
 	if (redisBufferRead(r->c) != REDIS_OK)
-		return failed(r, r->c->errstr[0] ? r->c->errstr : strerror(errno), -ECONNRESET);
+		return failed(r, why(r), -ECONNRESET);
 	if (r->c->reader->len > REPLY_BYTES_MAX)
 		return failed(r, "an answer of more than 64 MB", -EMSGSIZE);
 	if (r->c->reader->len != had)

@@ -4,6 +4,7 @@
  *
  *   redis.c        open and close; password file; the reader's one-shot calls
  *   redis_url.c    what a URL says
+ *   redis_tls.c    TLS, where hiredis has it
  *   redis_conn.c   the connection as a machine that never waits longer than it is told to
  *   redis_reply.c  replies bounded; rows and records out of replies (hostile until checked)
  *   redis_write.c  the recorder's side: batches, and what is known of them after a break
@@ -36,6 +37,7 @@ struct rds_url {
 	char user[128], password[512];
 	unsigned db;
 	char prefix[64];
+	char ca[256]; /* file of the authorities that TLS trusts; "": the system's */
 };
 int rds_url_parse(const char *url, struct rds_url *ret, struct sig_diag *diag);
 
@@ -97,7 +99,7 @@ struct rds {
 	struct rds_id acked; /* the last that the server said it has */
 	struct rds_batch batch;
 	uint64_t heartbeat_ms;
-	void *tls; /* redisSSLContext where hiredis has it */
+	void *tls, *ssl; /* SSL_CTX, and the connection's SSL, where hiredis has TLS */
 };
 
 /* Runs the machine until `goal` or later, a failure, or until_ms. 0, -EAGAIN, -errno. */
@@ -106,6 +108,9 @@ void rds_fail(struct rds *r, const char *what);
 void rds_disconnect(struct rds *r);
 void rds_close(struct rds *r);
 int rds_tls_init(struct rds *r, struct sig_diag *diag);
+void rds_tls_free(struct rds *r);
+int rds_tls_start(struct rds *r); /* on a connected socket; the handshake goes on by itself */
+const char *rds_tls_why(const struct rds *r); /* what is wrong with the certificate, or NULL */
 
 struct rds_args {
 	const char *v[RDS_ARGS_MAX];

@@ -29,9 +29,9 @@ static void *
 bounded_array(const redisReadTask *task, rds_count elements)
 {
 	struct rds_budget *budget = task->privdata;
-	size_t n = (size_t)elements;
+	size_t n = (size_t)elements; /* a negative count is far beyond any budget */
 
-	if (elements < 0 || !budget || n > budget->elements)
+	if (!budget || n > budget->elements)
 		return NULL;
 	budget->elements -= n;
 	return whole.createArray(task, elements);

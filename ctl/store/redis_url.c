@@ -108,8 +108,12 @@ parse_query(struct rds_url *u, const char *q, struct sig_diag *diag)
 			if (!rds_u64(q + 3, len - 3, &n) || n > 1000000)
 				return wrong(diag, "db is not a number");
 			u->db = (unsigned)n;
+		} else if (u->tls && strncmp(q, "ca=", 3) == 0) {
+			if (!decode(q + 3, len - 3, u->ca, sizeof(u->ca)))
+				return wrong(diag, "ca is not a path");
 		} else {
-			return wrong(diag, "after '?' only prefix= and db= are known");
+			return wrong(
+			    diag, "after '?' only prefix= and db= are known, and ca= with rediss");
 		}
 		q += len + (q[len] == '&');
 	}

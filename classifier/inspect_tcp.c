@@ -57,6 +57,61 @@ find_late_hello(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	return false;
 }
 
+/*
+ * What a client says to a SOCKS proxy before the tunnelled bytes (RFC 1928, RFC 1929; version 4):
+ * its length, or 0 when it is something else or not all here.
+ */
+static size_t
+socks_preamble(struct sig_bytes b)
+{
+	const uint8_t *from = b.p;
+	uint8_t version = sig_bytes_u8(&b), kind;
+
+	if (version == 4) {
+		if (sig_bytes_u8(&b) != 1 || !sig_bytes_skip(&b, 6))
+			return 0;
+		while (sig_bytes_left(&b) != 0) {
+			if (sig_bytes_u8(&b) == 0)
+				return (size_t)(b.p - from);
+		}
+		return 0;
+	}
+	if (version != 5 || !sig_bytes_skip(&b, sig_bytes_u8(&b)))
+		return 0;
+	if (sig_bytes_at(&b, 0) == 1) { /* user and password */
+		(void)sig_bytes_u8(&b);
+		(void)sig_bytes_skip(&b, sig_bytes_u8(&b));
+		(void)sig_bytes_skip(&b, sig_bytes_u8(&b));
+	}
+	if (sig_bytes_u8(&b) != 5 || sig_bytes_u8(&b) != 1 || sig_bytes_u8(&b) != 0)
+		return 0;
+	kind = sig_bytes_u8(&b);
+	if (kind != 1 && kind != 3 && kind != 4)
+		return 0;
+	(void)sig_bytes_skip(&b, kind == 1 ? 4 : kind == 4 ? 16 : sig_bytes_u8(&b));
+	return sig_bytes_skip(&b, 2) ? (size_t)(b.p - from) : 0;
+}
+
+/* What follows a SOCKS preamble is read like a connection of its own. */
+static bool
+enter_socks(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
+{
+	size_t n = c->connect || c->hello ? 0 : socks_preamble(stream);
+
+	if (n == 0)
+		return false;
+	clf_stream_consume(v->e->streams, c->stream[CLF_UP], n);
+	c->ndpi_fed[CLF_UP] = 0;
+	clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
+	c->stream[CLF_DOWN] = NULL;
+	c->need[CLF_DOWN] = 0;
+	c->late_from = 0;
+	c->connect = 1;
+	c->not_mine = CLF_NOT_DNS;
+	c->reader = CLF_READ_START;
+	return true;
+}
+
 /* Asks who can read the initiator's stream. */
 static void
 read_up(struct clf_visit *v, struct clf_ctx *c)
@@ -82,7 +137,9 @@ read_up(struct clf_visit *v, struct clf_ctx *c)
 		case CLF_READ_HTTP: again = clf_read_http(v, c, stream); break;
 		case CLF_READ_H2: again = clf_read_h2(v, c, stream); break;
 		case CLF_READ_DNS: again = clf_read_dns_tcp(v, c, stream, CLF_UP); break;
-		case CLF_READ_NONE: again = find_late_hello(v, c, stream); break;
+		case CLF_READ_NONE:
+			again = enter_socks(v, c, stream) || find_late_hello(v, c, stream);
+			break;
 		default: return;
 		}
 		if (!is_dns_port(v))

@@ -185,6 +185,26 @@ finds_a_hello_behind_starttls(void **state)
 	stop();
 }
 
+/* RFC 1928: greeting, then a request by domain name; what follows is read as its own connection. */
+static void
+reads_what_socks_carries(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: s.acme.example\r\n\r\n";
+	(void)state;
+
+	start(NULL);
+	shake_hands(40000, 1080);
+	(void)tcp(true, 40000, 1080, ACK, 1, "\x05\x01\x00", 3);
+	(void)tcp(false, 40000, 1080, ACK, 7, "\x05\x00", 2);
+	(void)tcp(true, 40000, 1080, ACK, 4, "\x05\x01\x00\x03\x04host\x00\x50", 11);
+	(void)tcp(false, 40000, 1080, ACK, 9, "\x05\x00\x00\x01\x0a\x00\x00\x02\x00\x50", 10);
+	(void)tcp(true, 40000, 1080, ACK, 15, request, sizeof(request) - 1);
+	assert_true(n_events > 0);
+	assert_str(&events[n_events - 1], name, "s.acme.example");
+	assert_str(&events[n_events - 1], vendor, "Acme");
+	stop();
+}
+
 static void
 two_hellos_at_one_place_are_ambiguous(void **state)
 {
@@ -385,6 +405,7 @@ main(void)
 		cmocka_unit_test(requests_only_get_stricter),
 		cmocka_unit_test(connect_then_inner_name),
 		cmocka_unit_test(finds_a_hello_behind_starttls),
+		cmocka_unit_test(reads_what_socks_carries),
 		cmocka_unit_test(two_hellos_at_one_place_are_ambiguous),
 		cmocka_unit_test(each_question_is_a_record),
 		cmocka_unit_test(dns_memory_names_the_nameless),

@@ -27,6 +27,7 @@ done(struct clf_engine *e, struct clf_ctx *c)
 	clf_ndpi_close(e->ndpi, c->ndpi);
 	c->ndpi = NULL;
 	c->fresh = 1;
+	c->renamed = 1; /* the label is told even where no name came */
 }
 
 static void

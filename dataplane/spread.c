@@ -56,6 +56,19 @@ dp_spread_worker(const uint8_t *frame, uint32_t len, unsigned n)
 	return (unsigned)(((h >> 32) * n) >> 32);
 }
 
+bool
+dp_spread_room(const struct dp_worker *w)
+{
+	const unsigned want = 3 *
+			      CLF_BURST_MAX; /* a burst, and two resets for each of its frames */
+
+	for (unsigned to = 0; to < w->n_workers; to++)
+		if (to != w->id && (rte_ring_free_count(w->spread[to]) < want ||
+				       rte_ring_free_count(w->back[to]) < want))
+			return false;
+	return true;
+}
+
 unsigned
 dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n)
 {

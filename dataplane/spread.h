@@ -12,6 +12,9 @@
 /* Which of n workers a frame belongs to: the same for both directions, 0 for what is not IP. */
 unsigned dp_spread_worker(const uint8_t *frame, uint32_t len, unsigned n);
 
+/* Room in every ring that leads away for what one burst can make: in replay, where no wire waits, a
+ * worker takes no frame that it could not pass on. */
+bool dp_spread_room(const struct dp_worker *w);
 /* Passes on what others own; what stays is packed to the front in order. Returns how many stay. */
 unsigned dp_spread_out(
     struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n);

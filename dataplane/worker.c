@@ -106,8 +106,10 @@ poll_source(struct dp_worker *w, struct dp_source *src)
 	return n;
 }
 
+/* room: whether what is inspected now could be sent by ring. What others have inspected can always
+ * be sent, so that a full ring empties. */
 static unsigned
-poll_rings(struct dp_worker *w)
+poll_rings(struct dp_worker *w, bool room)
 {
 	struct rte_mbuf *mbufs[CLF_BURST_MAX];
 	unsigned got = 0;
@@ -115,8 +117,9 @@ poll_rings(struct dp_worker *w)
 	for (unsigned from = 0; from < w->n_workers; from++) {
 		if (from == w->id)
 			continue;
-		unsigned n = rte_ring_sc_dequeue_burst(
-		    w->all[from].spread[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
+		unsigned n = !room ? 0
+				   : rte_ring_sc_dequeue_burst(w->all[from].spread[w->id],
+					 (void **)mbufs, CLF_BURST_MAX, NULL);
 		if (n != 0) {
 			w->count.ring_in += n;
 			inspect(w, NULL, mbufs, n);
@@ -141,16 +144,19 @@ dp_worker_main(void *arg)
 	dp_round_begin(w);
 	for (;;) {
 		unsigned got = 0;
+		bool room = true;
 
 		if (unlikely(dp_round_asked(w)))
 			break;
 		if (likely(w->ports->ts_offset < 0))
 			w->now_us = dp_clock_now(&w->clock);
-		for (unsigned i = 0; i < w->n_sources; i++)
+		if (unlikely(w->lossless) && w->ports->spread)
+			room = dp_spread_room(w);
+		for (unsigned i = 0; room && i < w->n_sources; i++)
 			if (likely(!w->sources[i].done))
 				got += poll_source(w, &w->sources[i]);
 		if (w->ports->spread)
-			got += poll_rings(w);
+			got += poll_rings(w, room);
 		w->count.rounds++;
 		dp_hold_enter(w);
 		clf_tick(w->engine, w->now_us);

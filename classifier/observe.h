@@ -239,12 +239,4 @@ struct clf_dns_msg {
  */
 enum clf_obs clf_dns_message(struct sig_bytes message, struct clf_dns_msg *ret);
 
-/* What a question to this port is worth. */
-enum clf_dns_port {
-	CLF_DNS_PORT_OTHER, /* judge by the bytes */
-	CLF_DNS_PORT_DNS,
-	CLF_DNS_PORT_LINK, /* mDNS, LLMNR, NetBIOS: names of this link, never a vendor's */
-};
-enum clf_dns_port clf_dns_port(uint16_t port);
-
 #endif

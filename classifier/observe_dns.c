@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DNS messages (RFC 1035; AAAA 3596; SVCB and HTTPS 9460). EDNS is passed over.
- *
- * Multicast DNS (port 5353), LLMNR (5355) and NetBIOS names (137) share the format, but their
- * names are of this link and not of a vendor: clf_dns_port() tells them apart, and such questions
- * are no evidence of a look-up.
+ * DNS messages (RFC 1035; AAAA 3596; SVCB and HTTPS 9460). EDNS is passed over. Multicast DNS (RFC
+ * 6762), whose class fields carry a flag, and LLMNR (RFC 4795) are read alike.
  */
 #include "classifier/observe.h"
 
@@ -296,16 +293,4 @@ clf_dns_message(struct sig_bytes message, struct clf_dns_msg *ret)
 		if (!read_record(&r, ret))
 			return CLF_OBS_BAD;
 	return CLF_OBS_DONE;
-}
-
-enum clf_dns_port
-clf_dns_port(uint16_t port)
-{
-	switch (port) {
-	case 53: return CLF_DNS_PORT_DNS;
-	case 5353:
-	case 5355: return CLF_DNS_PORT_LINK;
-	case 137: return CLF_DNS_PORT_LINK;
-	default: return CLF_DNS_PORT_OTHER;
-	}
 }

@@ -234,17 +234,6 @@ test_not_dns(void **state)
 	assert_int_equal(observe(dig_query, 11), CLF_OBS_NOT_MINE);
 }
 
-static void
-test_ports(void **state)
-{
-	(void)state;
-	assert_int_equal(clf_dns_port(53), CLF_DNS_PORT_DNS);
-	assert_int_equal(clf_dns_port(5353), CLF_DNS_PORT_LINK);
-	assert_int_equal(clf_dns_port(5355), CLF_DNS_PORT_LINK);
-	assert_int_equal(clf_dns_port(137), CLF_DNS_PORT_LINK);
-	assert_int_equal(clf_dns_port(5335), CLF_DNS_PORT_OTHER);
-}
-
 int
 main(void)
 {
@@ -258,7 +247,6 @@ main(void)
 		cmocka_unit_test(test_bad_pointers),
 		cmocka_unit_test(test_pointer_chain),
 		cmocka_unit_test(test_not_dns),
-		cmocka_unit_test(test_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,9 +335,13 @@ read_args(struct simulation *s, int argc, char **argv)
 			return CTL_USAGE;
 		if (id == CTL_HELPED)
 			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL)
-			return ctl_usage(s->common.verb,
-			    "what is \"%s\"? the policy goes behind --policy", value);
+		if (id == CTL_POSITIONAL) {
+			if (s->common.policy)
+				return ctl_usage(
+				    s->common.verb, "one policy at a time, not also %s", value);
+			s->common.policy = value;
+			continue;
+		}
 		if (id == O_ACTION) {
 			if (strcmp(value, "drop") != 0 && strcmp(value, "reset") != 0)
 				return ctl_usage(
@@ -376,7 +380,7 @@ run(int argc, char **argv)
 
 const struct ctl_verb ctl_verb_policy_simulate = {
 	.name = "policy simulate",
-	.usage = "--policy FILE | --country CC | --vendor NAME | --function NAME ... [--since 7d]",
+	.usage = "POLICY | --country CC | --vendor NAME | --function NAME ... [--since 7d]",
 	.summary =
 	    "what dropping would have hit in recorded history: hosts, products, names, collateral",
 	.about = "Runs recorded flows through the policy's own code, as if it were enforced. "
@@ -388,7 +392,7 @@ const struct ctl_verb ctl_verb_policy_simulate = {
 		 "infrastructure).",
 	.examples = "phonehome policy simulate --country US --function telemetry\n"
 		    "phonehome policy simulate --vendor crowdstrike --since 7d\n"
-		    "phonehome policy simulate --policy new-policy.yaml --since 30d --json",
+		    "phonehome policy simulate new-policy.yaml --since 30d --json",
 	.opts = opts,
 	.run = run,
 };

@@ -258,6 +258,24 @@ pass_record(void *ctx, const struct clf_event *record, const char *sensor)
 	return !p->stopped;
 }
 
+/* What the other side is asked: any sensor unless one is named, and lists ("US,IL") not at all: a
+ * store knows single values, and pass_row() and pass_record() judge everything again. */
+static struct store_filter
+asked_of(const struct store_filter *f, bool store)
+{
+	struct store_filter all = *f;
+	const char **lists[] = { &all.vendor, &all.product, &all.country, &all.category };
+
+	for (unsigned i = 0; i < 4; i++)
+		if (*lists[i] && strchr(*lists[i], ',')) {
+			*lists[i] = NULL;
+			all.limit = 0;
+		}
+	if (store && !all.sensor)
+		all.sensor = "*";
+	return all;
+}
+
 static void
 store_failed(const struct ctl_source *s, int err)
 {
@@ -306,7 +324,7 @@ static int
 one_page(struct ctl_source *s, struct pass *p, const char *method, char cursor[PROTO_CURSOR_MAX],
     bool *ret_more)
 {
-	struct store_filter asked = *p->f;
+	struct store_filter asked = asked_of(p->f, false);
 	bool rows = strcmp(method, "report") == 0;
 	json_t *result;
 
@@ -338,8 +356,7 @@ ctl_source_rows(struct ctl_source *s, const struct store_filter *f, store_row_fn
 	int code = CTL_OK;
 
 	if (s->store) {
-		struct store_filter all = *f;
-		all.sensor = f->sensor ? f->sensor : "*";
+		struct store_filter all = asked_of(f, true);
 		int err = store_rows(s->store, &all, pass_row, &p);
 		if (err < 0) {
 			store_failed(s, err);
@@ -361,8 +378,7 @@ ctl_source_records(struct ctl_source *s, const struct store_filter *f, char afte
 	int code = CTL_OK;
 
 	if (s->store) {
-		struct store_filter all = *f;
-		all.sensor = f->sensor ? f->sensor : "*";
+		struct store_filter all = asked_of(f, true);
 		int err = store_records(s->store, &all, after, pass_record, &p);
 		if (err < 0) {
 			store_failed(s, err);
@@ -381,6 +397,13 @@ ctl_source_days(struct ctl_source *s, const struct store_filter *f, store_day_fn
 	struct store_filter all = *f;
 	int err;
 
+	const char *const single[] = { f->vendor, f->product, f->country, f->category };
+	for (unsigned i = 0; i < 4; i++)
+		if (single[i] && strchr(single[i], ',')) {
+			ctl_error(
+			    "%s: history by day is filtered by one value at a time", single[i]);
+			return CTL_USAGE;
+		}
 	all.sensor = f->sensor ? f->sensor : "*";
 	err = s->store ? store_days(s->store, &all, fn, ctx) : -ENOTSUP;
 	if (err == 0)

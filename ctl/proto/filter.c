@@ -171,11 +171,28 @@ proto_filter_json(const struct store_filter *f, const char *cursor, unsigned pag
 	return o;
 }
 
+/* Is text the whole of `want`, or one of its comma-separated words? Any case. */
+static bool
+wanted(const char *want, const char *text, size_t len)
+{
+	if (strlen(want) == len && strncasecmp(want, text, len) == 0)
+		return true;
+	for (const char *w = want; strchr(want, ','); w++) {
+		size_t n = strcspn(w, ",");
+		if (n == len && n > 0 && strncasecmp(w, text, n) == 0)
+			return true;
+		w += n;
+		if (*w == '\0')
+			return false;
+	}
+	return false;
+}
+
 /* "want" is an id or a name, any case; a row may lack either. */
 static bool
 either(const char *want, const char *a, const char *b)
 {
-	return !want || (a && strcasecmp(want, a) == 0) || (b && strcasecmp(want, b) == 0);
+	return !want || (a && wanted(want, a, strlen(a))) || (b && wanted(want, b, strlen(b)));
 }
 
 bool
@@ -200,8 +217,7 @@ proto_filter_row(const struct store_filter *f, const struct store_row *row)
 static bool
 text_is(const struct clf_event *e, struct clf_str s, const char *want)
 {
-	return s.len > 0 && strlen(want) == s.len &&
-	       strncasecmp(want, (const char *)clf_event_str(e, s), s.len) == 0;
+	return s.len > 0 && wanted(want, (const char *)clf_event_str(e, s), s.len);
 }
 
 static bool

@@ -29,7 +29,8 @@ void proto_filter_free(struct proto_filter *filter);
 /* The parameters that ask for this filter. cursor NULL or "": none. NULL: no memory. */
 json_t *proto_filter_json(const struct store_filter *f, const char *cursor, unsigned page);
 
-/* The limit is the caller's affair. A row of a sensor when f->sensor is NULL: any. */
+/* vendor, product, country and category may be lists, "US,IL": here, not in the stores. The limit
+ * is the caller's affair. A row of a sensor when f->sensor is NULL: any. */
 bool proto_filter_row(const struct store_filter *f, const struct store_row *row);
 bool proto_filter_record(
     const struct store_filter *f, const struct clf_event *record, const char *sensor);

@@ -52,6 +52,8 @@ class Store(command.Command):
         groups = self.rows("report", "--group-by", "product", "--sort", "hosts")
         self.assertEqual([(g["vendor"], g["hosts"]) for g in groups], [("Acme", 4), ("Zeta", 3)])
         self.assertEqual(self.rows("report", "--vendor", "nobody"), [])
+        self.assertEqual(len(self.rows("report", "--country", "US,CN")), 7)
+        self.assertEqual(len(self.rows("report", "--country", "US,IL", "--limit", "3")), 3)
         self.assertEqual(len(self.rows("report", "--limit", "2")), 2)
         self.assertEqual(self.rows("report", "--all-sensors"), rows)
         self.assertEqual(self.rows("report", "--sensor", "elsewhere"), [])
@@ -99,6 +101,7 @@ class Store(command.Command):
         self.assertEqual((d["acme"]["then"], d["acme"]["now"], d["acme"]["change"]), (4, 2, -2))
         self.assertEqual(sorted(d["acme"]["gone"]), ["10.0.0.12", "10.0.0.13"])
         self.assertEqual(sorted(d["zeta"]["new"]), ["10.0.0.11", "10.0.0.12", "10.0.0.13"])
+        self.error("trend", "--json", "--vendor", "a,b", "--store", self.db, code=2, has="one value")
         self.error("diff", code=2, has="name the date")
         self.error("diff", "soon", code=2, has="want a date")
         self.error("diff", "1d", "2d", "3d", code=2, has="two dates, not three")
@@ -123,7 +126,7 @@ class Store(command.Command):
         self.assertEqual((hit[0]["hosts"], hit[0]["collateral"]), (3, "protection goes stale: updates"))
         monitor = self.write("m.yaml", "format: 1\nmode: monitor\nrules:\n  - name: r\n    action: drop\n"
                              "    state: enforce\n    match: {vendor: [acme]}\n")
-        self.assertEqual(self.rows("policy", "simulate", "--policy", monitor)[0]["rule"], "r")
+        self.assertEqual(self.rows("policy", "simulate", monitor)[0]["rule"], "r")
         self.error("policy", "simulate", "--store", self.db, code=2, has="say what to drop")
         self.error("policy", "simulate", "--vendor", "a\"b", "--store", self.db, code=2, has="character")
 

@@ -116,6 +116,9 @@ test_rows(void **state)
 	LETS(true, .vendor = "CROWDSTRIKE", .product = "FALCON");
 	LETS(true, .product = "falcon");
 	LETS(false, .vendor = "crowd");
+	LETS(true, .country = "il,us", .vendor = "x,CrowdStrike");
+	LETS(false, .country = "il,cn,");
+	LETS(false, .country = ",");
 	LETS(true, .country = "us", .category = "EDR", .host = "10.0.0.0/8");
 	LETS(false, .host = "10.1.2.4");
 	LETS(false, .function = SIG_FN_TELEMETRY);

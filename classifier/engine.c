@@ -165,6 +165,7 @@ clf_tick(struct clf_engine *engine, uint64_t now_us)
 	}
 	if (engine->now_us >= engine->next_frag_expire_us) {
 		engine->next_frag_expire_us = engine->now_us + 1000000;
+		clf_read_lost_heads(engine, engine->now_us);
 		(void)clf_frags_expire(engine->frags, engine->now_us);
 	}
 	(void)clf_questions_expire(engine, engine->now_us, CLF_BURST_MAX);

@@ -252,6 +252,35 @@ rejoin(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct clf_fra
 	return pkt->parse == CLF_P_OK;
 }
 
+static void look_at(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_frame *frame,
+    const struct clf_fragment_count *count, struct clf_result *res);
+
+/*
+ * Datagrams that will not be whole: what their beginning says is read, late, for the record alone.
+ * Their frames went out and were counted when they came.
+ */
+void
+clf_read_lost_heads(struct clf_engine *e, uint64_t now_us)
+{
+	uint64_t verdicts[sizeof(e->stats.verdicts) / sizeof(e->stats.verdicts[0])], token;
+	struct clf_pkt head;
+
+	while (clf_frags_give_up(e->frags, now_us, &head, &token)) {
+		struct clf_fragment_count *c = &e->fragment_counts[token % CLF_FRAGMENT_COUNTS];
+		struct clf_fragment_count count = *c;
+		struct clf_frame frame = { .data = head.data, .len = head.len };
+		struct clf_result res;
+
+		if (head.parse != CLF_P_OK || c->token != token)
+			continue;
+		c->token = 0;
+		frame.ts_us = count.first_us;
+		memcpy(verdicts, e->stats.verdicts, sizeof(verdicts));
+		look_at(e, &head, &frame, &count, &res);
+		memcpy(e->stats.verdicts, verdicts, sizeof(verdicts));
+	}
+}
+
 static void
 visit_flow(struct clf_visit *v, const struct clf_flow_key *key,
     const struct clf_fragment_count *count, struct clf_result *res)
@@ -304,7 +333,6 @@ clf_slow_packet(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_fram
 {
 	uint64_t ts = frame->ts_us != 0 ? frame->ts_us : e->now_us;
 	struct clf_fragment_count count = { .first_us = ts, .packets = 1 };
-	struct clf_flow_key key;
 	struct clf_frame flat;
 
 	*res = (struct clf_result){ .verdict = CLF_PASS };
@@ -316,6 +344,18 @@ clf_slow_packet(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_fram
 		e->stats.verdicts[CLF_PASS]++;
 		return;
 	}
+	look_at(e, pkt, frame, &count, res);
+}
+
+/* A packet with a flow of its own: a DNS question's, or one of the table. */
+static void
+look_at(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_frame *frame,
+    const struct clf_fragment_count *count, struct clf_result *res)
+{
+	uint64_t ts = frame->ts_us != 0 ? frame->ts_us : e->now_us;
+	struct clf_flow_key key;
+
+	*res = (struct clf_result){ .verdict = CLF_PASS };
 	if (pkt->protocol == UDP && !e->bypass && clf_dns_packet(e, pkt, ts, res))
 		return;
 	clf_flow_key(pkt, e->table.seed, &key);
@@ -338,5 +378,5 @@ clf_slow_packet(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_fram
 		.f = &e->table.flows[flow],
 		.flow = flow,
 		.ts_us = ts };
-	visit_flow(&v, &key, &count, res);
+	visit_flow(&v, &key, count, res);
 }

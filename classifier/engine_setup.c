@@ -247,6 +247,7 @@ clf_flush(struct clf_engine *engine, uint64_t now_us)
 
 	while (clf_tick(engine, now_us) != 0)
 		;
+	clf_read_lost_heads(engine, UINT64_MAX);
 	(void)clf_questions_expire(engine, UINT64_MAX, UINT32_MAX);
 	items = calloc(t->live ? t->live : 1, sizeof(*items));
 	for (uint32_t i = 1; i <= t->used; i++) {

@@ -146,7 +146,11 @@ struct clf_fragment_count { /* fragments of a datagram that is not whole yet */
 	uint64_t token, first_us;
 	uint32_t packets, bytes;
 };
-enum { CLF_FRAGMENT_COUNTS = 1024, CLF_H2_POOL = 32 };
+struct clf_answered { /* so that an answer that comes twice is not taken for a lone one */
+	uint64_t hash, at_us;
+};
+
+enum { CLF_ANSWERED = 4096, CLF_FRAGMENT_COUNTS = 1024, CLF_H2_POOL = 32 };
 
 enum { CLF_L3_MAX = 65535, CLF_FLAT_MAX = 65536 };
 
@@ -191,6 +195,7 @@ struct clf_engine {
 	struct clf_engine_config config;
 	struct clf_net *inside, *forwarders;
 	struct clf_fragment_count fragment_counts[CLF_FRAGMENT_COUNTS];
+	struct clf_answered answered[CLF_ANSWERED]; /* questions whose answer was seen */
 
 	/* --- the worker's scratch: too big for the stack --- */
 	struct clf_tls_hello hello;
@@ -218,6 +223,7 @@ struct clf_visit {
 };
 
 /* engine_flow.c */
+void clf_read_lost_heads(struct clf_engine *e, uint64_t now_us);
 void clf_slow_packet(struct clf_engine *e, struct clf_pkt *pkt, const struct clf_frame *frame,
     struct clf_result *res);
 void clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing);

@@ -38,7 +38,8 @@ struct datagram {
 	uint8_t header[40]; /* of the first fragment */
 	uint32_t total;	    /* 0: the last fragment has not come */
 	uint32_t next_in_bucket, older, newer;
-	uint8_t protocol; /* of the first fragment: what the rejoined bytes are */
+	struct clf_pkt first; /* the first fragment, without its bytes */
+	uint8_t protocol;     /* of the first fragment: what the rejoined bytes are */
 	bool spoiled, done;
 };
 
@@ -256,6 +257,7 @@ add(struct clf_frags *f, struct datagram *d, const struct clf_pkt *p)
 	if (p->frag_off == 0) {
 		memcpy(d->header, p->data + p->l3_off, p->ip_version == 6 ? 40 : 20);
 		d->protocol = p->frag_proto;
+		d->first = *p;
 	}
 	result = clf_rejoin_put(f->blocks, &d->data, p->frag_off, bytes);
 	while (
@@ -272,17 +274,21 @@ add(struct clf_frags *f, struct datagram *d, const struct clf_pkt *p)
 	return d->total != 0 && d->data.prefix == d->total;
 }
 
-/* The datagram behind one header, as its sender made it (IPv4 options left out). */
+/*
+ * `len` bytes of the datagram behind one header, as its sender made it (IPv4 options left out);
+ * `claimed` is what the header says of its length.
+ */
 static void
-put_whole(struct clf_frags *f, struct datagram *d, const struct clf_pkt *last, struct clf_pkt *ret)
+put_behind_header(struct clf_frags *f, struct datagram *d, uint32_t len, uint32_t claimed,
+    const struct clf_pkt *last, struct clf_pkt *ret)
 {
 	bool v6 = d->key.ip_version == 6;
-	uint32_t head = v6 ? 40 : 20, total = d->total + (v6 ? 0 : 20);
+	uint32_t head = v6 ? 40 : 20, total = claimed + (v6 ? 0 : 20);
 	uint8_t *ip = f->whole;
 	struct sig_bytes body = clf_rejoin_view(&d->data);
 
 	memcpy(ip, d->header, head);
-	memcpy(ip + head, body.p, d->total);
+	memcpy(ip + head, body.p, len);
 	if (v6) {
 		ip[4] = (uint8_t)(total >> 8);
 		ip[5] = (uint8_t)total;
@@ -302,7 +308,7 @@ put_whole(struct clf_frags *f, struct datagram *d, const struct clf_pkt *last, s
 		ip[11] = (uint8_t)sum;
 	}
 	struct clf_pkt at = *last;
-	clf_parse_rejoined(ip, head + d->total, &at, ret);
+	clf_parse_rejoined(ip, head + len, &at, ret);
 }
 
 static int
@@ -323,7 +329,7 @@ push_one(struct clf_frags *f, const struct clf_pkt *pkt, uint64_t now_us, struct
 	int result = add(f, d, pkt);
 	if (result != 1)
 		return result;
-	put_whole(f, d, pkt, ret_whole);
+	put_behind_header(f, d, d->total, d->total, pkt, ret_whole);
 	f->stats.rejoined++;
 	uint32_t i = index_of(f, d);
 	dequeue(f, &f->under_way, i);
@@ -351,6 +357,30 @@ clf_frags_push(struct clf_frags *f, const struct clf_pkt *pkt, uint64_t now_us,
 	if (result == 1)
 		*ret_whole = whole;
 	return result;
+}
+
+bool
+clf_frags_give_up(
+    struct clf_frags *f, uint64_t now_us, struct clf_pkt *ret_head, uint64_t *ret_token)
+{
+	for (uint32_t i; (i = f->under_way.oldest) != NONE;) {
+		struct datagram *d = &f->datagrams[i];
+		bool has_head = !d->spoiled && d->data.prefix != 0;
+		uint32_t most = DATAGRAM_MAX - (d->key.ip_version == 4 ? 20u : 0u);
+
+		if (now_us < d->started_us + f->timeout_us)
+			break;
+		if (has_head) {
+			put_behind_header(f, d, d->data.prefix, most, &d->first, ret_head);
+			ret_head->fragmented = 2;
+			*ret_token = d->token;
+		}
+		f->stats.timed_out += !d->spoiled;
+		forget(f, i);
+		if (has_head)
+			return true;
+	}
+	return false;
 }
 
 unsigned

@@ -10,6 +10,8 @@
 #ifndef CLASSIFIER_FRAGMENTS_H
 #define CLASSIFIER_FRAGMENTS_H
 
+#include <stdbool.h>
+
 #include "classifier/pkt.h"
 
 struct clf_frags;
@@ -31,6 +33,13 @@ void clf_frags_free(struct clf_frags *f);
  */
 int clf_frags_push(struct clf_frags *f, const struct clf_pkt *pkt, uint64_t now_us,
     struct clf_pkt *ret_whole, uint64_t *ret_token);
+/*
+ * Gives up the oldest datagram that waits too long and whose beginning is there: *ret_head is what
+ * a reader may still learn from it (a question, ports), cut short, `fragmented` 2. No verdict may
+ * come too late, so none is lost by the wait. False: no such datagram. UINT64_MAX gives up all.
+ */
+bool clf_frags_give_up(
+    struct clf_frags *f, uint64_t now_us, struct clf_pkt *ret_head, uint64_t *ret_token);
 /* Drops what is too old. Call now and then; bounded work. Returns datagrams given up. */
 unsigned clf_frags_expire(struct clf_frags *f, uint64_t now_us);
 const struct clf_frags_stats *clf_frags_stats(const struct clf_frags *f);

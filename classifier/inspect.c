@@ -512,6 +512,8 @@ clf_inspect(struct clf_visit *v)
 		c->flags |= CLF_FL_TRUNCATED;
 	if (v->pkt->fragmented)
 		c->flags |= CLF_FL_FRAGMENTED;
+	if (v->pkt->fragmented == 2)
+		c->flags |= CLF_FL_FRAGMENTS_LOST;
 	if (tcp)
 		clf_inspect_tcp(v, c);
 	else if (v->pkt->protocol == UDP)

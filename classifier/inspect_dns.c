@@ -2,7 +2,7 @@
 /*
  * DNS: each question is a record of its own, judged alone; nothing is latched on a socket. The
  * answer that fits a question ends its record and feeds the DNS memory; one that fits none teaches
- * nothing.
+ * nothing, and names what was asked as a guess.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "classifier/engine_state.h"
 
 enum { UDP = 17, TCP = 6, DNS = 53, MDNS = 5353, LLMNR = 5355, DNS_HEAD = 12 };
-enum { ANSWER_WAIT_US = 10000000 };
+enum { ANSWER_WAIT_US = 10000000, ANSWERED_US = 60000000 };
 
 int
 clf_questions_new(struct clf_engine *e)
@@ -147,15 +147,19 @@ find_question(struct clf_engine *e, const struct clf_question *like, uint64_t ts
 	return 0;
 }
 
-/* Signature, policy and the DECIDED event of one question. */
+/*
+ * Signature, policy and the DECIDED event of one question. `lone`: only its answer was seen, and
+ * anybody can send an answer that nobody asked for: whatever matches is a guess.
+ */
 static void
 judge(struct clf_engine *e, struct clf_question *q, const struct clf_dns_msg *m, uint64_t ts_us,
-    const struct clf_pkt *pkt)
+    const struct clf_pkt *pkt, bool lone)
 {
 	struct clf_weighed *w = &e->weighed;
 	struct clf_event *ev = &e->event;
 	char label[64];
-	uint32_t flags = m->qname.len > 0 ? 0 : CLF_FL_ILLEGAL_NAME;
+	uint32_t flags = (m->qname.len > 0 ? 0 : CLF_FL_ILLEGAL_NAME) |
+			 (lone ? CLF_FL_MIDSTREAM | CLF_FL_ONE_WAY : 0);
 
 	memset(&w->policy, 0, sizeof(w->policy));
 	w->info = NULL;
@@ -173,6 +177,8 @@ judge(struct clf_engine *e, struct clf_question *q, const struct clf_dns_msg *m,
 		if (e->rules)
 			sig_match(e->rules, e->scratch, w->facts, w->n_facts, &w->match);
 	}
+	for (unsigned i = 0; lone && i < w->match.n_hits; i++)
+		w->match.hits[i].confidence = SIG_CONF_GUESS;
 	if (w->match.n_hits != 0) {
 		struct clf_policy_query pq = { .confidence = w->match.hits[0].confidence,
 			.ip_version = q->ip_version,
@@ -201,6 +207,7 @@ judge(struct clf_engine *e, struct clf_question *q, const struct clf_dns_msg *m,
 	clf_event_weighed(w, ev);
 	ev->flags = flags | CLF_FL_DNS_ONLY | (q->tunnel ? CLF_FL_TUNNELLED : 0) |
 		    (pkt->fragmented ? CLF_FL_FRAGMENTED : 0) |
+		    (pkt->fragmented == 2 ? CLF_FL_FRAGMENTS_LOST : 0) |
 		    (ev->forwarder_hint ? CLF_FL_FORWARDER : 0);
 	ev->names[0] = ev->name;
 	ev->n_names = ev->name.len != 0;
@@ -208,6 +215,37 @@ judge(struct clf_engine *e, struct clf_question *q, const struct clf_dns_msg *m,
 		ev->ndpi = clf_event_add(
 		    ev, label, clf_ndpi_once(e, pkt, ts_us, label, sizeof(label)));
 	clf_event_send(e, ev);
+}
+
+/* A new record for `like`, the newest of all. */
+static struct clf_question *
+open_question(struct clf_engine *e, const struct clf_question *like, uint64_t ts_us)
+{
+	uint32_t at = take_question(e, ts_us), *slot = slot_of(e, like->hash);
+	struct clf_question *q = &e->questions[at];
+
+	*q = *like;
+	q->flow_id = (uint64_t)e->config.worker << 48 | e->next_seq++;
+	q->first_us = ts_us;
+	q->last_us = ts_us;
+	q->chain = *slot;
+	*slot = at;
+	q->older = e->newest_question;
+	q->newer = 0;
+	if (q->older)
+		e->questions[q->older].newer = at;
+	else
+		e->oldest_question = at;
+	e->newest_question = at;
+	e->stats.flows_new++;
+	e->stats.flows_now++;
+	return q;
+}
+
+static struct clf_answered *
+answered_slot(struct clf_engine *e, uint64_t hash)
+{
+	return &e->answered[hash % CLF_ANSWERED];
 }
 
 static struct clf_question *
@@ -224,28 +262,11 @@ ask(struct clf_engine *e, const struct clf_question *like, const struct clf_dns_
 		q->last_us = ts_us > q->last_us ? ts_us : q->last_us;
 		return q;
 	}
-	at = take_question(e, ts_us);
-	q = &e->questions[at];
-	*q = *like;
-	q->flow_id = (uint64_t)e->config.worker << 48 | e->next_seq++;
-	q->first_us = ts_us;
-	q->last_us = ts_us;
+	q = open_question(e, like, ts_us);
 	q->packets[CLF_UP] = 1;
 	q->bytes[CLF_UP] = bytes;
-	uint32_t *slot = slot_of(e, q->hash);
-	q->chain = *slot;
-	*slot = at;
-	q->older = e->newest_question;
-	q->newer = 0;
-	if (q->older)
-		e->questions[q->older].newer = at;
-	else
-		e->oldest_question = at;
-	e->newest_question = at;
 	e->stats.dns_questions++;
-	e->stats.flows_new++;
-	e->stats.flows_now++;
-	judge(e, q, m, ts_us, pkt);
+	judge(e, q, m, ts_us, pkt, false);
 	return q;
 }
 
@@ -272,8 +293,29 @@ answer(struct clf_engine *e, const struct clf_question *like, const struct clf_d
 		clf_dns_memory_learn(e->memory, q->ip_version, &q->client, m, ts_us);
 		e->stats.dns_answers_learned++;
 	}
+	*answered_slot(e, like->hash) = (struct clf_answered){ like->hash, ts_us };
 	end_question(e, at, ts_us);
 	return true;
+}
+
+/*
+ * An answer to a question that never came by: the capture began between them, or sees one direction
+ * alone. It says what was asked, as a guess, and teaches the DNS memory nothing.
+ */
+static void
+tell_lone_answer(struct clf_engine *e, const struct clf_question *like, const struct clf_dns_msg *m,
+    const struct clf_pkt *pkt, uint64_t ts_us)
+{
+	struct clf_answered *seen = answered_slot(e, like->hash);
+
+	if (seen->hash == like->hash && ts_us < seen->at_us + ANSWERED_US)
+		return;
+	*seen = (struct clf_answered){ like->hash, ts_us };
+	struct clf_question *q = open_question(e, like, ts_us);
+	q->packets[CLF_DOWN] = 1;
+	q->bytes[CLF_DOWN] = pkt->bytes;
+	judge(e, q, m, ts_us, pkt, true);
+	end_question(e, e->newest_question, ts_us);
 }
 
 static bool
@@ -300,7 +342,8 @@ clf_dns_packet(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct
 	like.hash = hash_of(e, &like, m);
 	if (m->response) {
 		e->stats.verdicts[CLF_PASS]++;
-		(void)answer(e, &like, m, ts_us, pkt->bytes, res);
+		if (!answer(e, &like, m, ts_us, pkt->bytes, res))
+			tell_lone_answer(e, &like, m, pkt, ts_us);
 		return true;
 	}
 	struct clf_question *q = ask(e, &like, m, pkt, ts_us, pkt->bytes);

@@ -98,7 +98,8 @@ struct clf_pkt {
 	uint8_t frag_more;
 	uint8_t frag_proto; /* protocol of the fragmented part */
 	uint8_t wscale;	    /* SYN's window scale option + 1; 0 absent (filled for SYN only) */
-	uint8_t fragmented; /* rejoined from fragments, or an atomic fragment */
+	uint8_t fragmented; /* 1: rejoined from fragments, or an atomic one; 2: their head, the rest
+			       lost */
 	uint16_t l2_len;    /* bytes before the outermost IP header */
 	uint8_t options;    /* enum clf_parse_option it was parsed with */
 	uint8_t routed;	    /* a routing header names another last destination: no checksum */

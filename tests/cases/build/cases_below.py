@@ -34,6 +34,14 @@ def _(cap):
     return [hit('quic.sni', flags=['fragmented'])] * len(orders)
 
 
+@case('fragments-head-alone', 'The first fragment of a DNS question, the others lost: the name is told, the loss too.', vary=False)
+def _(cap):
+    q = udp(A4, B4, 40001, 53, question(VENDOR) + bytes(600))
+    cap.add(ether(fragments(ip4(A4, B4, 17, q), 480, 100)[0]))
+    return [{'name': VENDOR, 'name_source': 'dns.qname', 'vendor': 'CrowdStrike', 'src': {'port': 40001},
+             'flags': ['fragmented', 'fragments-lost']}]
+
+
 @case('fragments-ipv6', 'The same in IPv6.')
 def _(cap):
     orders = ((0, 1, 2), (2, 1, 0), (0, 2, 1))

@@ -289,6 +289,14 @@ def _(cap):
     return [named(OTHER, 'dns.qname'), blind(dst={'port': 443})]
 
 
+@case('dns-answer-alone', 'An answer whose question was not captured names what was asked, as a guess: never dropped.')
+def _(cap):
+    u = Udp(cap, '10.1.0.5', '10.1.0.53', 50000, 53)
+    u.down(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=77))
+    return [{'name': VENDOR, 'name_source': 'dns.qname', 'vendor': 'CrowdStrike', 'confidence': 'guess', 'verdict': 'pass',
+             'src': {'ip': '10.1.0.5'}, 'flags': ['midstream', 'one-way']}]
+
+
 @case('dns-memory-bailiwick', 'An answer\'s records for other names than the asked one teach nothing.')
 def _(cap):
     ask(cap, [rr(OTHER, A, 300, addr('203.0.113.20')), rr(VENDOR, A, 300, addr('203.0.113.10'))], name=OTHER)

@@ -419,7 +419,7 @@ def _(cap):
     return [blind(flags=['truncated'], bytes={'up': 66 + 60 + 54 + len(HELLO), 'down': 66 + 54 + 1000})]
 
 
-@case('snap-length-enough', 'A capture of 400 bytes a packet whose hello has its name in them: still not read as a whole.', snap=2000)
+@case('snap-length-enough', 'A capture of 2,000 bytes a packet: the hello is whole, only later frames are cut.', snap=2000)
 def _(cap):
     c = Tcp(cap).open().up(HELLO)
     c.down(fill(4000, 80), cut=4000)

@@ -21,7 +21,6 @@ struct check {
 	struct sig_diag *diag;
 	uint8_t *seen; /* a bit for each node: a node met twice came through an alias */
 	unsigned faults;
-	bool changed;
 };
 
 static void
@@ -76,18 +75,6 @@ field_index(const cyaml_schema_field_t *fields, const yaml_node_t *key)
 	return -1;
 }
 
-/* A list of scalars written as one lone scalar becomes a list of one. 0 when it cannot. */
-static int
-as_list(struct check *c, int scalar_id)
-{
-	int seq = yaml_document_add_sequence(c->doc, NULL, YAML_FLOW_SEQUENCE_STYLE);
-
-	if (!seq || !yaml_document_append_sequence_item(c->doc, seq, scalar_id))
-		return 0;
-	c->changed = true;
-	return seq;
-}
-
 static bool
 wants_scalars(const cyaml_schema_value_t *schema)
 {
@@ -105,11 +92,8 @@ check_mapping(struct check *c, int id, const cyaml_schema_value_t *schema, const
 	uint64_t seen = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		/* Fetched anew each time: turning scalars into lists moves the nodes. */
-		yaml_node_pair_t pair =
-		    yaml_document_get_node(c->doc, id)->data.mapping.pairs.start[i];
+		yaml_node_pair_t pair = map->data.mapping.pairs.start[i];
 		yaml_node_t *key = yaml_document_get_node(c->doc, pair.key);
-		yaml_node_t *value = yaml_document_get_node(c->doc, pair.value);
 		int f;
 
 		if (key->type != YAML_SCALAR_NODE) {
@@ -127,13 +111,6 @@ check_mapping(struct check *c, int id, const cyaml_schema_value_t *schema, const
 		}
 		seen |= 1ULL << f;
 		check_value(c, pair.value, &fields[f].value, fields[f].key);
-		if (wants_scalars(&fields[f].value) && value->type == YAML_SCALAR_NODE) {
-			int seq = as_list(c, pair.value);
-
-			map = yaml_document_get_node(c->doc, id);
-			if (seq)
-				map->data.mapping.pairs.start[i].value = seq;
-		}
 	}
 	for (int f = 0; fields[f].key && f < KEYS_MAX; f++)
 		if (!(fields[f].value.flags & CYAML_FLAG_OPTIONAL) && !(seen & (1ULL << f)))
@@ -299,10 +276,9 @@ check_value(struct check *c, int id, const cyaml_schema_value_t *schema, const c
 
 unsigned
 sig_yaml_tree_check(yaml_document_t *doc, const cyaml_schema_value_t *schema, const char *path,
-    struct sig_diag *diag, bool *ret_changed)
+    struct sig_diag *diag)
 {
 	size_t n = (size_t)(doc->nodes.top - doc->nodes.start);
-	/* Only the nodes of the text itself are visited: those made by as_list() come after. */
 	struct check c = { .doc = doc, .path = path, .diag = diag, .seen = calloc(n / 8 + 1, 1) };
 
 	if (!c.seen) {
@@ -311,6 +287,5 @@ sig_yaml_tree_check(yaml_document_t *doc, const cyaml_schema_value_t *schema, co
 	}
 	check_value(&c, 1, schema, NULL);
 	free(c.seen);
-	*ret_changed = c.changed;
 	return c.faults;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsing, finding and printing of YAML trees, with libyaml. */
+/* Parsing and finding in YAML trees, with libyaml. */
 #include "signatures/base/yaml_tree.h"
 
 #include <ctype.h>
@@ -82,56 +82,6 @@ sig_yaml_tree_parse(
 	else
 		*ret_doc = doc;
 	return err;
-}
-
-struct sink {
-	char *text;
-	size_t len, cap;
-};
-
-static int
-sink_write(void *data, unsigned char *bytes, size_t n)
-{
-	struct sink *s = data;
-
-	if (s->len + n + 1 > s->cap) {
-		size_t cap = (s->len + n + 1) * 2;
-		char *more = realloc(s->text, cap);
-
-		if (!more)
-			return 0;
-		s->text = more;
-		s->cap = cap;
-	}
-	memcpy(s->text + s->len, bytes, n);
-	s->len += n;
-	s->text[s->len] = '\0';
-	return 1;
-}
-
-int
-sig_yaml_tree_print(yaml_document_t *doc, char **ret_text, size_t *ret_len)
-{
-	struct sink s = { 0 };
-	yaml_emitter_t emitter;
-	int ok;
-
-	if (!yaml_emitter_initialize(&emitter))
-		return -ENOMEM;
-	yaml_emitter_set_output(&emitter, sink_write, &s);
-	yaml_emitter_set_unicode(&emitter, 1);
-	yaml_emitter_set_width(&emitter, -1);
-	/* Deletes the document's nodes; the caller's own yaml_document_delete() then does nothing.
-	 */
-	ok = yaml_emitter_dump(&emitter, doc) && yaml_emitter_flush(&emitter);
-	yaml_emitter_delete(&emitter);
-	if (!ok || !s.text) {
-		free(s.text);
-		return -ENOMEM;
-	}
-	*ret_text = s.text;
-	*ret_len = s.len;
-	return 0;
 }
 
 static yaml_node_t *

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <yaml.h>
 
-#include "signatures/base/diag.h"
+#include "signatures/base/yaml.h"
 
 /* 0, or -errno with a message; on success the caller owns *ret_doc (yaml_document_delete()). */
 int sig_yaml_tree_parse(const char *path, const char *text, size_t len, yaml_document_t *ret_doc,
@@ -19,13 +19,17 @@ int sig_yaml_tree_parse(const char *path, const char *text, size_t len, yaml_doc
 
 /*
  * Adds an error for each fault; the number of them. A lone scalar where the schema wants a list of
- * scalars is no fault: the tree is changed to a list of one, and *ret_changed set.
+ * scalars is no fault: it is a list of one.
  */
 unsigned sig_yaml_tree_check(yaml_document_t *doc, const cyaml_schema_value_t *schema,
-    const char *path, struct sig_diag *diag, bool *ret_changed);
+    const char *path, struct sig_diag *diag);
 
-/* The tree as text again, for libcyaml. The caller frees it. 0 or -ENOMEM. */
-int sig_yaml_tree_print(yaml_document_t *doc, char **ret_text, size_t *ret_len);
+/*
+ * The structs that the schema lays out, from a tree without faults; sig_yaml_free() frees them.
+ * 0, -ENOMEM, or -ENOTSUP for a kind of schema that no format here uses.
+ */
+int sig_yaml_tree_fill(yaml_document_t *doc, const cyaml_schema_value_t *schema,
+    cyaml_data_t **ret_data, unsigned *ret_count);
 
 /* As sig_yaml_locate(), on a parsed tree. "[0]" of a lone scalar is the scalar itself. */
 int

@@ -147,6 +147,31 @@ loaded(void **state)
 }
 
 static void
+truths(void **state)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} cases[] = { { "name: x\nflag: on\n", true }, { "name: x\nflag: off\n", false },
+		{ "name: x\nflag: No\n", false }, { "name: x\nflag: TRUE\n", true },
+		{ "name: x\n", false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sig_diag d = { 0 };
+		cyaml_data_t *data = NULL;
+
+		assert_int_equal(sig_yaml_load("f", cases[i].text, strlen(cases[i].text), &schema,
+				     &data, NULL, &d),
+		    0);
+		assert_int_equal(((struct outer *)data)->flag, cases[i].want);
+		assert_null(((struct outer *)data)->list);
+		assert_int_equal(((struct outer *)data)->list_count, 0);
+		sig_yaml_free(&schema, data, 0);
+	}
+}
+
+static void
 places(void **state)
 {
 	static const char text[] = "a:\n  - x: 1\n    y: [p, q]\n  - lone\nb: z\n";
@@ -216,8 +241,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(refused), cmocka_unit_test(all_faults),
-		cmocka_unit_test(loaded), cmocka_unit_test(places), cmocka_unit_test(files),
-		cmocka_unit_test(nearest) };
+		cmocka_unit_test(loaded), cmocka_unit_test(truths), cmocka_unit_test(places),
+		cmocka_unit_test(files), cmocka_unit_test(nearest) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

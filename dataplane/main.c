@@ -23,7 +23,7 @@ enum { TICK_MS = 100, TICK_REPLAY_MS = 10 };
 static int check_only(const struct dp_config *config);
 static int boot(struct dp_plane *plane, struct sig_diag *diag);
 static int wait_and_serve(struct dp_plane *plane);
-static void tear_down(struct dp_plane *plane);
+static int tear_down(struct dp_plane *plane);
 
 static int
 fail(struct sig_diag *diag, int rc)
@@ -63,9 +63,9 @@ main(int argc, char **argv)
 	}
 	rc = boot(&plane, &diag);
 	rc = rc < 0 ? fail(&diag, rc) : wait_and_serve(&plane);
-	tear_down(&plane);
+	int unsaved = tear_down(&plane);
 	dp_config_free(config);
-	return rc;
+	return rc != EXIT_DONE ? rc : unsaved;
 }
 
 /* --check: config, packs and policy are good, or what is wrong. */
@@ -169,7 +169,8 @@ tell_ready(const struct dp_plane *plane)
 	dp_sd_notify("READY=1\nSTATUS=forwarding");
 }
 
-/* Replay: the files were read; everything is counted, flushed and stored before anyone is told. */
+/* Replay: the files were read; everything is counted, flushed and, unless the store is away, stored
+ * before anyone is told. */
 static int
 finish_replay(struct dp_plane *plane)
 {
@@ -177,7 +178,7 @@ finish_replay(struct dp_plane *plane)
 
 	dp_watchdog_stop(plane);
 	dp_workers_stop(plane);
-	dp_recorder_stop(plane->recorder);
+	dp_recorder_finish(plane->recorder);
 	atomic_store(&plane->drained, true);
 	if (!dp_ports_replay_fault(&plane->ports, fault, sizeof(fault)))
 		return EXIT_DONE;
@@ -230,13 +231,21 @@ wait_and_serve(struct dp_plane *plane)
 	return rc;
 }
 
-static void
+/* The exit code: a replay whose result is not in the store has failed. */
+static int
 tear_down(struct dp_plane *plane)
 {
+	char fault[1024];
+	int rc = EXIT_DONE;
+
 	dp_watchdog_stop(plane);
 	if (plane->workers && !atomic_load(&plane->drained))
 		dp_workers_stop(plane);
 	dp_recorder_stop(plane->recorder);
+	if (plane->recorder && dp_recorder_unsaved(plane->recorder, fault, sizeof(fault))) {
+		fprintf(stderr, "phonehomed: %s\n", fault);
+		rc = plane->ports.replay ? EXIT_FAILED : rc;
+	}
 	dp_control_close(plane);
 	dp_reload_stop(plane);
 	dp_recorder_close(plane->recorder);
@@ -249,4 +258,5 @@ tear_down(struct dp_plane *plane)
 	}
 	if (plane->eal.prefix[0] != '\0')
 		dp_eal_stop();
+	return rc;
 }

@@ -55,7 +55,9 @@ struct dp_recorder {
 	unsigned n_rules;
 	uint64_t records_written, records_errors;
 
-	_Atomic bool stop, gone;
+	_Atomic bool stop, gone, no_more;
+	bool finished; /* under the lock; `done` is told */
+	pthread_cond_t done;
 	char url[512];
 };
 
@@ -108,6 +110,7 @@ dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsi
 	if (!r)
 		return rc;
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->done, NULL);
 	r->config = config;
 	r->workers = workers;
 	r->n_workers = n_workers;
@@ -150,6 +153,7 @@ dp_recorder_close(struct dp_recorder *r)
 	store_close(r->store);
 	store_fold_free(r->fold);
 	dp_recent_free(r->recent);
+	pthread_cond_destroy(&r->done);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -183,6 +187,18 @@ dp_recorder_start(struct dp_recorder *r)
 	pthread_setname_np(r->thread, "recorder");
 	r->started = true;
 	return 0;
+}
+
+void
+dp_recorder_finish(struct dp_recorder *r)
+{
+	if (!r->started)
+		return;
+	atomic_store(&r->no_more, true);
+	pthread_mutex_lock(&r->lock);
+	while (!r->finished)
+		pthread_cond_wait(&r->done, &r->lock);
+	pthread_mutex_unlock(&r->lock);
 }
 
 void
@@ -350,6 +366,23 @@ each_second(struct dp_recorder *r, unsigned budget_ms)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* The workers have ended: what they left, and flows that are still open. */
+static void
+finish(struct dp_recorder *r)
+{
+	while (drain(r) != 0)
+		continue;
+	atomic_store(&r->gone, true);
+	pthread_mutex_lock(&r->lock);
+	store_fold_flush(r->fold);
+	pthread_mutex_unlock(&r->lock);
+	each_second(r, STOP_BUDGET_MS);
+	pthread_mutex_lock(&r->lock);
+	r->finished = true;
+	pthread_cond_broadcast(&r->done);
+	pthread_mutex_unlock(&r->lock);
+}
+
 static void *
 run(void *arg)
 {
@@ -363,16 +396,12 @@ run(void *arg)
 			each_second(r, FLUSH_BUDGET_MS);
 			last = now;
 		}
+		if (atomic_load(&r->no_more) && !r->finished)
+			finish(r);
 		if (n == 0)
-			nap(r->live ? NAP_LIVE_NS : NAP_REPLAY_NS);
+			nap(r->live || r->finished ? NAP_LIVE_NS : NAP_REPLAY_NS);
 	}
-	while (drain(r) != 0)
-		continue;
-	atomic_store(&r->gone, true);
-	pthread_mutex_lock(&r->lock);
-	store_fold_flush(r->fold);
-	pthread_mutex_unlock(&r->lock);
-	each_second(r, STOP_BUDGET_MS);
+	finish(r);
 	return NULL;
 }
 
@@ -404,6 +433,21 @@ dp_recorder_stats(struct dp_recorder *r, struct dp_recorder_stats *ret)
 	r->stats.recent_now = r->stats.recent_next - r->stats.recent_first;
 	*ret = r->stats;
 	pthread_mutex_unlock(&r->lock);
+}
+
+bool
+dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap)
+{
+	struct dp_recorder_stats s;
+
+	dp_recorder_stats(r, &s);
+	if (!r->finished || (s.store.up && s.store.queued + s.store.rows_pending == 0))
+		return false;
+	snprintf(out, cap,
+	    "store %s: %s: %llu records and what changed in the inventory are not in it", r->url,
+	    s.store.last_error[0] ? s.store.last_error : "it did not answer in time",
+	    (unsigned long long)s.store.queued);
+	return true;
 }
 
 uint64_t

@@ -32,9 +32,14 @@ struct dp_recorder_stats {
 int dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsigned n_workers,
     struct dp_ports *ports, struct dp_recorder **ret_recorder, struct sig_diag *diag);
 int dp_recorder_start(struct dp_recorder *r);
-/* The workers have ended: takes what is left, flushes for at most 3 s, ends the thread. */
+/* The workers have ended: takes what is left and flushes for at most 3 s. The thread stays, and
+ * goes on trying each second what the store did not take. */
+void dp_recorder_finish(struct dp_recorder *r);
+/* The same, and ends the thread. */
 void dp_recorder_stop(struct dp_recorder *r);
 void dp_recorder_close(struct dp_recorder *r);
+/* After finish or stop: true when the store has not got all, and why, as one line. */
+bool dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap);
 /* Turns true when the thread no longer takes events: nobody needs to wait for it. */
 const _Atomic bool *dp_recorder_gone(const struct dp_recorder *r);
 

@@ -160,7 +160,7 @@ print_held(struct ctl_report *r, bool sorted)
 {
 	bool go = true;
 
-	if (sorted)
+	if (sorted && r->n_held != 0)
 		qsort_r(r->held, r->n_held, sizeof(*r->held), compare_rows, &r->config.sort);
 	for (size_t i = 0; i < r->n_held; i++) {
 		go = go && print_one(r, &r->held[i]);

@@ -16,7 +16,8 @@ struct fb { /* frame builder */
 static inline void
 fb_add(struct fb *b, const void *bytes, uint32_t n)
 {
-	memcpy(b->data + b->len, bytes, n);
+	if (n != 0)
+		memcpy(b->data + b->len, bytes, n);
 	b->len += n;
 }
 

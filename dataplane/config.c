@@ -112,6 +112,7 @@ static const cyaml_schema_field_t config_fields[] = {
 	SWITCH("ja3", ja3),
 	STR("packs", struct dp_config, packs),
 	STR("policy", struct dp_config, policy),
+	STR("state_dir", struct dp_config, state_dir),
 	CYAML_FIELD_SEQUENCE(
 	    "inside", CYAML_FLAG_POINTER | OPT, struct dp_config, inside, &string_entry, 0, 4096),
 	CYAML_FIELD_SEQUENCE("forwarders", CYAML_FLAG_POINTER | OPT, struct dp_config, forwarders,
@@ -437,6 +438,13 @@ check_strings(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 		return -ENOMEM;
 	if (!c->store.url && set_string(&c->store.url, PHONEHOME_STORE_DEFAULT) < 0)
 		return -ENOMEM;
+	/* systemd's StateDirectory=; started by hand, nothing is kept unless a folder is named. */
+	const char *dir = getenv("STATE_DIRECTORY");
+	if (!c->state_dir && dir && dir[0] == '/' && !strchr(dir, ':') &&
+	    set_string(&c->state_dir, dir) < 0)
+		return -ENOMEM;
+	if (c->state_dir && c->state_dir[0] != '/')
+		fault(t, "state_dir", diag, "an absolute path is wanted");
 	return 0;
 }
 

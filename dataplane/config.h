@@ -71,6 +71,7 @@ struct dp_config {
 	enum dp_ndpi ndpi;
 	enum dp_switch telemetry, pdump, offload, trust_checksums, tunnels, ja3;
 	char *packs, *policy;
+	char *state_dir; /* NULL: nothing is kept over a restart */
 	char **inside;
 	unsigned inside_count;
 	char **forwarders;

@@ -134,6 +134,8 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 	if (rc == 0)
 		rc = dp_workers_new(plane, diag);
 	if (rc == 0)
+		dp_workers_remember(plane);
+	if (rc == 0)
 		rc = dp_recorder_open(
 		    c, plane->workers, plane->n_workers, &plane->ports, &plane->recorder, diag);
 	if (rc == 0 && c->pdump != DP_OFF && rte_pdump_init() < 0)
@@ -241,6 +243,8 @@ tear_down(struct dp_plane *plane)
 	dp_watchdog_stop(plane);
 	if (plane->workers && !atomic_load(&plane->drained))
 		dp_workers_stop(plane);
+	if (atomic_load(&plane->ready))
+		dp_workers_keep(plane);
 	dp_recorder_stop(plane->recorder);
 	if (plane->recorder && dp_recorder_unsaved(plane->recorder, fault, sizeof(fault))) {
 		fprintf(stderr, "phonehomed: %s\n", fault);

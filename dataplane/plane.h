@@ -42,6 +42,10 @@ int dp_workers_launch(struct dp_plane *plane);
 /* Asks all to stop and waits until they have flushed; what lies in rings is freed and counted. */
 void dp_workers_stop(struct dp_plane *plane);
 void dp_workers_free(struct dp_plane *plane);
+/* The DNS memory over a restart (dns_state.h): read before workers are launched, written after they
+ * have stopped. Nothing without a state_dir, and nothing in replay: its time is another. */
+void dp_workers_remember(struct dp_plane *plane);
+void dp_workers_keep(struct dp_plane *plane);
 /* All frames that were read are settled: nothing lies in rings. */
 bool dp_workers_settled(struct dp_plane *plane);
 

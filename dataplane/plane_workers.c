@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "dataplane/dns_state.h"
 #include "dataplane/plane.h"
 #include "dataplane/tx.h"
 
@@ -229,6 +230,45 @@ give_sources(struct dp_plane *plane, struct dp_worker *w)
 	}
 	if (plane->config->idle == DP_IDLE_AUTO)
 		w->sleepy = all_virtual;
+}
+
+static unsigned
+memories_of(const struct dp_plane *plane, struct clf_dns_memory *ret[DP_WORKERS_MAX])
+{
+	for (unsigned i = 0; i < plane->n_workers; i++)
+		ret[i] = clf_engine_dns_memory(plane->workers[i].engine);
+	return plane->n_workers;
+}
+
+void
+dp_workers_remember(struct dp_plane *plane)
+{
+	struct clf_dns_memory *memories[DP_WORKERS_MAX];
+	struct sig_diag diag = { 0 };
+
+	if (!plane->config->state_dir || plane->ports.replay)
+		return;
+	unsigned n = memories_of(plane, memories);
+	unsigned taken = dp_dns_state_load(
+	    plane->config->state_dir, memories, n, plane->workers[0].now_us, &diag);
+	if (taken != 0)
+		fprintf(stderr, "phonehomed: DNS answers known from before: %u\n", taken);
+	sig_diag_print(&diag, stderr);
+	sig_diag_free(&diag);
+}
+
+void
+dp_workers_keep(struct dp_plane *plane)
+{
+	struct clf_dns_memory *memories[DP_WORKERS_MAX];
+	struct sig_diag diag = { 0 };
+
+	if (!plane->config->state_dir || plane->ports.replay)
+		return;
+	unsigned n = memories_of(plane, memories);
+	dp_dns_state_save(plane->config->state_dir, memories, n, &diag);
+	sig_diag_print(&diag, stderr);
+	sig_diag_free(&diag);
 }
 
 int

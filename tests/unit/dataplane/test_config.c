@@ -31,6 +31,7 @@ static const char whole[] = "sensor: edge-1\n"
 			    "ja3: on\n"
 			    "packs: /p\n"
 			    "policy: /q.yaml\n"
+			    "state_dir: /var/lib/p\n"
 			    "inside: [10.0.0.0/8, \"2001:db8::/32\"]\n"
 			    "forwarders: [10.0.0.53]\n"
 			    "store:\n"
@@ -114,6 +115,7 @@ test_whole(void **state)
 	assert_int_equal(c->pdump, DP_OFF);
 	assert_int_equal(c->offload, DP_ON);
 	assert_int_equal(c->inside_count, 2);
+	assert_string_equal(c->state_dir, "/var/lib/p");
 	assert_string_equal(c->store.password_file, "/pw");
 	assert_int_equal(c->limits.mbufs, 4096);
 	assert_int_equal(c->evidence.files, 2);
@@ -175,6 +177,7 @@ test_refusals(void **state)
 {
 	(void)state;
 	refused("workers: 1\n", "no ports");
+	refused("links: [{mirror: net_null0}]\nstate_dir: here\n", "t.yaml:2:");
 	refused("links: [{mirror: net_null0}]\nworkers: 17\n", "t.yaml:2:");
 	refused("links: [{mirror: net_null0}]\nworkers: 17\n", "1 to 16 is allowed");
 	refused("links: [{mirror: net_null0}]\nworkers: two\n", "t.yaml:2:");

@@ -86,7 +86,7 @@ fast_update(struct clf_engine *e, const struct clf_pkt *pkt, const struct clf_fl
 	*res = (struct clf_result){ .verdict = f->verdict <= CLF_RESET ? f->verdict : CLF_PASS,
 		.icmp_reject = f->icmp_reject,
 		.matched = f->matched };
-	if (f->matched)
+	if (f->matched && e->config.flow_ids)
 		res->flow_id = clf_flow_id(e, flow);
 	return true;
 }

@@ -44,7 +44,9 @@ struct clf_engine_config {
 	enum clf_ndpi_mode ndpi;
 	bool trust_checksums; /* ignore segments with bad checksums (not on offload captures) */
 	bool walk_tunnels;
-	bool ja3;		      /* always compute JA3/JA4, not only where a signature asks */
+	bool flow_ids; /* matched flows' results carry their id (evidence): one more cache line read
+			*/
+	bool ja3;      /* always compute JA3/JA4, not only where a signature asks */
 	const struct clf_net *inside; /* copied; none: RFC 1918, 4193, 3927, 6598, fe80::/10 */
 	unsigned n_inside;
 	const struct clf_net *forwarders; /* hosts known to speak for others; copied */
@@ -77,7 +79,7 @@ struct clf_result {
 	uint8_t icmp_reject;	  /* with CLF_RESET of UDP */
 	uint8_t first_of_verdict; /* with CLF_RESET: this frame made the decision: send the RSTs */
 	uint8_t matched;  /* the flow carries a signature (evidence capture wants the frame) */
-	uint64_t flow_id; /* 0: no flow */
+	uint64_t flow_id; /* 0: no flow, or not asked for (see flow_ids) */
 };
 
 /*

@@ -161,6 +161,7 @@ fill_engine_config(const struct dp_plane *plane, struct dp_worker *w, struct clf
 	ec->ndpi = c->ndpi == DP_NDPI_ALL   ? CLF_NDPI_ALL
 		   : c->ndpi == DP_NDPI_OFF ? CLF_NDPI_OFF
 					    : CLF_NDPI_UNDECIDED;
+	ec->flow_ids = c->evidence.folder != NULL;
 	if (c->trust_checksums != DP_DEFAULT)
 		ec->trust_checksums = c->trust_checksums == DP_ON;
 	if (c->tunnels != DP_DEFAULT)

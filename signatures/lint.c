@@ -7,7 +7,7 @@
 #include "signatures/pattern.h"
 #include "signatures/value.h"
 
-enum { COVER_MAX = 2000 };
+enum { COVER_MAX = 2000, PAYLOAD_BYTES = 2048, PAYLOAD_LEAST = 4 };
 
 struct lint {
 	const struct pack_file *file;
@@ -128,6 +128,29 @@ lint_excepted(
 	}
 }
 
+/* Two bytes begin whatever one likes: "PO" is a record's mark and the start of every POST. */
+static void
+lint_payload(struct lint *l, const char *entry, const struct pack_entry *e)
+{
+	uint8_t bytes[PAYLOAD_BYTES], mask[PAYLOAD_BYTES];
+	unsigned others = 0, told = 0;
+	const char *why;
+
+	for (unsigned k = 0; k < PACK_KEYS; k++)
+		others += e->key[k].n;
+	for (unsigned i = 0; i < e->payload_count; i++) {
+		const struct pack_payload *p = &e->payload[i];
+		int n = p->hex ? sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why) : 0;
+
+		told += p->text ? (unsigned)strlen(p->text) : 0;
+		for (int b = 0; b < n; b++)
+			told += mask[b] != 0;
+	}
+	if (e->payload_count > 0 && others == 0 && told < PAYLOAD_LEAST)
+		WARN(l, entry, "a payload of %u bytes matches by chance: %u, or a port with it",
+		    told, PAYLOAD_LEAST);
+}
+
 static bool
 has_example(const struct pack *p, const struct pack_signature *s)
 {
@@ -166,6 +189,7 @@ lint_signature(struct lint *l, unsigned n)
 		for (unsigned k = 0; k <= PACK_HOST_LAST; k++)
 			lint_covered(l, w, k, &e->key[k]);
 		lint_excepted(l, w, s, e);
+		lint_payload(l, w, e);
 	}
 	snprintf(w, sizeof(w), "signatures[%u]", n);
 	if (!has_example(l->file->pack, s))

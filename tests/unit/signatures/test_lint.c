@@ -67,6 +67,14 @@ findings(void **state)
 	    "");
 	lint("- host: a.vendor.com", "- host: a.vendor.com\n    valid: {until: 2026-06-30}",
 	    "t.yaml:21:12: signature 's' can never match: its time is over");
+	lint("- host: a.vendor.com", "- host: a.vendor.com\n      - payload: [{text: PO}]",
+	    "t.yaml:21:9: a payload of 2 bytes matches by chance: 4, or a port with it");
+	lint("- host: a.vendor.com",
+	    "- host: a.vendor.com\n      - payload: [{hex: 'de \?\? ad ef'}]",
+	    "t.yaml:21:9: a payload of 3 bytes matches by chance: 4, or a port with it");
+	lint("- host: a.vendor.com", "- host: a.vendor.com\n      - payload: [{text: PONG}]", "");
+	lint("- host: a.vendor.com",
+	    "- host: a.vendor.com\n      - {payload: [{text: PO}], port: tcp/9}", "");
 	lint("signatures:\n",
 	    "signatures:\n  - {id: r, product: p, function: mixed, confidence: low, source: x, "
 	    "reviewed: 2026-01-01, match: [{host: z.vendor.com}]}\n",

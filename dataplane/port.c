@@ -137,6 +137,14 @@ queues_are_fixed(const char *driver)
 	       strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_ring") == 0;
 }
 
+/* The other end of a memif says how many rings there are, once it connects; what is sent to a queue
+ * that has none is lost, or worse: one queue is what every other end has. */
+static bool
+queues_are_the_peers(const char *driver)
+{
+	return strcmp(driver, "net_memif") == 0;
+}
+
 static uint64_t
 rss_functions(const struct dp_config *config, const struct rte_eth_dev_info *info)
 {
@@ -192,7 +200,7 @@ choose_queues(struct dp_port *p, const struct dp_config *config,
 	if (p->n_rx == 0)
 		p->n_rx = 1;
 	p->n_tx = 1;
-	if (p->peer != DP_NO_PORT)
+	if (p->peer != DP_NO_PORT && !queues_are_the_peers(p->driver))
 		p->n_tx = info->max_tx_queues > workers ? workers
 			  : info->max_tx_queues == 0	? 1
 							: info->max_tx_queues;

@@ -69,6 +69,7 @@ struct hosts {
 	uint64_t not_seen_us;
 	struct entry *entries;
 	size_t n, cap;
+	uint64_t readers; /* rows left out */
 };
 
 static bool
@@ -97,6 +98,10 @@ take_row(void *ctx, const struct store_row *row)
 
 	if (!asked_for(h, row))
 		return true;
+	if (row->function == SIG_FN_PORTAL && h->common.filter.function != SIG_FN_PORTAL) {
+		h->readers++;
+		return true;
+	}
 	if (h->n == h->cap) {
 		size_t cap = h->cap ? h->cap * 2 : 256;
 		struct entry *more = reallocarray(h->entries, cap, sizeof(*more));
@@ -133,7 +138,10 @@ by_product(const void *pa, const void *pb)
 
 	c = c ? c : strcmp(a->product, b->product);
 	c = c ? c : strcmp(a->host, b->host);
-	return c ? c : (int)b->confidence - (int)a->confidence;
+	c = c ? c : (int)b->confidence - (int)a->confidence;
+	/* From here on only so that names come in one order, wherever the rows come from. */
+	c = c ? c : (int)a->functions - (int)b->functions;
+	return c ? c : (a->first_us > b->first_us) - (a->first_us < b->first_us);
 }
 
 static void
@@ -240,6 +248,10 @@ print_all(struct hosts *h, uint64_t limit)
 	if (shown == 0 && h->common.format == CTL_TABLE)
 		ctl_note("no host%s%s%s", h->not_seen_us ? " that fell silent" : "",
 		    h->what ? " runs " : "", h->what ? h->what : "");
+	if (h->readers > 0 && h->common.format == CTL_TABLE)
+		ctl_note("left out, as nothing runs there by that: %llu where somebody reads the "
+			 "vendor's pages (--function portal)",
+		    (unsigned long long)h->readers);
 }
 
 static int
@@ -298,9 +310,12 @@ const struct ctl_verb ctl_verb_hosts = {
 	.group = "look",
 	.usage = "[PRODUCT|VENDOR] [--not-seen SPAN] [FILTER...]",
 	.summary = "who still runs a product, and who fell silent",
-	.about = "One line for each inside host and product, with what it does there and when it "
-		 "was last\n"
-		 "seen. PRODUCT or VENDOR is an id, a name or a part of one, in any case.",
+	.about =
+	    "One line for each inside host and product, with what it does there and when it "
+	    "was last\n"
+	    "seen. PRODUCT or VENDOR is an id, a name or a part of one, in any case. Hosts "
+	    "where somebody\n"
+	    "only reads a vendor's web pages are left out unless asked for: --function portal.",
 	.examples = "phonehome hosts falcon\n"
 		    "phonehome hosts \"palo alto\" --host 10.1.0.0/16\n"
 		    "phonehome hosts crowdstrike --not-seen 30d\n"

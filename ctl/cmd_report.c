@@ -71,6 +71,7 @@ run(int argc, char **argv)
 	config.format = c.format;
 	config.limit = c.filter.limit;
 	c.filter.limit = 0; /* lines, not rows: the report counts them */
+	c.filter.skip_details = !ctl_report_shows_details(&config) && !c.filter.category;
 	struct ctl_report *report = ctl_report_new(&config);
 	code = ctl_source_rows(source, &c.filter, ctl_report_row, report);
 	if (ctl_report_end(report) == 0 && code == CTL_OK && c.format == CTL_TABLE)

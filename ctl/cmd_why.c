@@ -240,12 +240,13 @@ tell_row(void *ctx, const struct store_row *row)
 	w->rows++;
 	if (w->common.format == CTL_JSON)
 		return true;
-	printf("%s runs %s %s (%s), %s: %llu flows from %s to %s, %s, by signature %s%s\n",
-	    row->host, row->vendor ? row->vendor : "?", row->product,
-	    row->country ? row->country : "?", sig_function_name(row->function),
-	    (unsigned long long)row->flows, ctl_human_time(row->first_seen_us, first),
-	    ctl_human_time(row->last_seen_us, last), sig_confidence_name(row->confidence),
-	    row->signature ? row->signature : "?",
+	printf("%s %s %s %s (%s), %s: %llu flows from %s to %s, %s, by signature %s%s\n", row->host,
+	    row->function == SIG_FN_PORTAL ? "runs nothing by that: somebody there reads pages of"
+					   : "runs",
+	    row->vendor ? row->vendor : "?", row->product, row->country ? row->country : "?",
+	    sig_function_name(row->function), (unsigned long long)row->flows,
+	    ctl_human_time(row->first_seen_us, first), ctl_human_time(row->last_seen_us, last),
+	    sig_confidence_name(row->confidence), row->signature ? row->signature : "?",
 	    row->forwarder ? "; it speaks for other hosts (forwarder)" : "");
 	for (unsigned i = 0; i < row->n_names; i++)
 		printf("     %s\n", row->names[i]);

@@ -17,9 +17,17 @@ unknown(const struct ctl_args *a, const char *name)
 {
 	const char *words[128];
 	size_t n = 0;
+	bool socket = false;
 
-	for (const struct ctl_opt *o = a->verb->opts; o->name && n < 128; o++)
+	for (const struct ctl_opt *o = a->verb->opts; o->name && n < 128; o++) {
+		socket |= strcmp(o->name, "socket") == 0;
 		words[n++] = o->name;
+	}
+	if (socket && strcmp(name, "store") == 0) {
+		ctl_usage(a->verb, "--store: this asks the running daemon, and no store knows it: "
+				   "name the daemon with --socket");
+		return CTL_BAD;
+	}
 	const char *near = sig_nearest(name, words, n);
 	if (near)
 		ctl_usage(a->verb, "unknown option --%s: did you mean --%s?", name, near);

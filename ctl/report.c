@@ -186,6 +186,15 @@ hold(struct ctl_report *r, const struct store_row *row)
 	return true;
 }
 
+/* Of sorted rows no more than the limit will be printed: the others need no room. */
+static void
+drop_last(struct ctl_report *r)
+{
+	qsort_r(r->held, r->n_held, sizeof(*r->held), compare_rows, &r->config.sort);
+	while (r->n_held > r->config.limit)
+		free(r->held[--r->n_held].sensor);
+}
+
 bool
 ctl_report_row(void *report, const struct store_row *row)
 {
@@ -199,6 +208,9 @@ ctl_report_row(void *report, const struct store_row *row)
 	}
 	if (r->streaming)
 		return print_one(r, row);
+	if (r->config.sort != CTL_SORT_NONE && r->config.limit > 0 && r->n_held >= REPORT_HOLD &&
+	    r->n_held / 2 >= r->config.limit)
+		drop_last(r);
 	if (hold(r, row))
 		return true;
 	ctl_error("out of memory after %zu rows: leave out --sort, or filter", r->n_held);

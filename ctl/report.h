@@ -57,6 +57,9 @@ struct ctl_report_config {
 	uint64_t limit; /* lines, 0 all */
 };
 
+/* False: nobody looks at the rows' owner and category. */
+bool ctl_report_shows_details(const struct ctl_report_config *config);
+
 struct ctl_report;
 struct ctl_report *ctl_report_new(const struct ctl_report_config *config);
 /* A store_row_fn; false: no more rows are wanted. */

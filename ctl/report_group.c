@@ -69,6 +69,13 @@ static const uint32_t always = BIT(G_PORTAL) | BIT(G_FLOWS) | BIT(G_UP) | BIT(G_
 			       BIT(G_DROPPED) | BIT(G_CONFIDENCE) | BIT(G_FIRST) | BIT(G_LAST) |
 			       BIT(G_NAMES);
 
+bool
+ctl_report_shows_details(const struct ctl_report_config *config)
+{
+	return config->group == CTL_BY_ROW ||
+	       (dims[config->group] & (BIT(G_OWNER) | BIT(G_CATEGORY))) != 0;
+}
+
 void
 report_group_columns(struct ctl_report *r)
 {
@@ -187,6 +194,27 @@ find(struct ctl_report *r, const struct store_row *row)
 	return g;
 }
 
+/* Into the few that are kept: the first by spelling, so that every source gives the same ones. */
+static void
+take_name(struct group *g, const char *name)
+{
+	unsigned at = g->n_names;
+
+	for (int c = -1; at > 0 && (c = strcmp(g->names[at - 1], name)) >= 0; at--)
+		if (c == 0)
+			return;
+	if (at == GROUP_NAMES_MAX)
+		return;
+	char *own = strdup(name);
+	if (!own)
+		return;
+	if (g->n_names == GROUP_NAMES_MAX)
+		free(g->names[--g->n_names]);
+	memmove(&g->names[at + 1], &g->names[at], (g->n_names - at) * sizeof(g->names[0]));
+	g->names[at] = own;
+	g->n_names++;
+}
+
 /* The group's evidence: names of its surest rows, few. */
 static void
 take_names(struct group *g, const struct store_row *row)
@@ -198,13 +226,8 @@ take_names(struct group *g, const struct store_row *row)
 			free(g->names[--g->n_names]);
 		g->confidence = row->confidence;
 	}
-	for (unsigned i = 0; i < row->n_names && g->n_names < GROUP_NAMES_MAX; i++) {
-		bool known = false;
-		for (unsigned k = 0; k < g->n_names; k++)
-			known |= strcmp(g->names[k], row->names[i]) == 0;
-		if (!known && (g->names[g->n_names] = strdup(row->names[i])))
-			g->n_names++;
-	}
+	for (unsigned i = 0; i < row->n_names; i++)
+		take_name(g, row->names[i]);
 }
 
 bool

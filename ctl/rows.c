@@ -2,7 +2,6 @@
 /* Columns of inventory rows and flow records. Keys are the ones of the JSON forms. */
 #include "ctl/rows.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
 #include "ctl/proto/json.h"
@@ -193,7 +192,7 @@ address(const struct clf_event *e, bool dst, char ip[static 64], char end[static
 	uint16_t port = dst ? e->dst_port : e->src_port;
 
 	proto_addr_text(e, dst, ip);
-	if (port && e->protocol != IPPROTO_ICMP && e->protocol != IPPROTO_ICMPV6)
+	if (port && proto_has_ports(e->protocol))
 		snprintf(end, 80, e->ip_version == 6 ? "[%s]:%u" : "%s:%u", ip, port);
 	else
 		snprintf(end, 80, "%s", ip);
@@ -251,11 +250,17 @@ ctl_print_flow(struct ctl_print *p, const struct clf_event *e, const char *senso
 	v[F_DST] = ctl_text(dst);
 	v[F_SRC_IP] = ctl_text(src_ip);
 	v[F_DST_IP] = ctl_text(dst_ip);
-	v[F_SRC_PORT] = ctl_number(CTL_K_UINT, e->src_port);
-	v[F_DST_PORT] = ctl_number(CTL_K_UINT, e->dst_port);
+	if (proto_has_ports(e->protocol)) {
+		v[F_SRC_PORT] = ctl_number(CTL_K_UINT, e->src_port);
+		v[F_DST_PORT] = ctl_number(CTL_K_UINT, e->dst_port);
+	} else {
+		v[F_SRC_PORT] = v[F_DST_PORT] = ctl_text(NULL);
+	}
 	v[F_TRANSPORT] = ctl_text(transport ? transport : e->ip_version ? number : NULL);
 	v[F_STATE] = ctl_text(clf_state_name(e->state == CLF_NEW ? CLF_INSPECTING : e->state));
 	v[F_NDPI] = shown(e, e->ndpi, text[5]);
+	if (v[F_NDPI].kind == CTL_K_NONE && ctl_print_format(p) == CTL_CSV)
+		v[F_NDPI] = ctl_text("Unknown"); /* as in JSON */
 	v[F_NAME] = shown(e, e->name, text[6]);
 	v[F_SOURCE] = ctl_text(e->name_source ? sig_field_name(e->name_source) : NULL);
 	match_values(v, e, text);

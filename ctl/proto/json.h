@@ -31,6 +31,7 @@ int proto_row_parse(const json_t *json, struct store_row *ret_row);
 
 /* "tcp", "udp", "icmp" ...; NULL for a number without a name (the record then says "ip-NN"). */
 const char *proto_transport_name(uint8_t protocol);
+bool proto_has_ports(uint8_t protocol);
 int proto_transport_parse(const char *name); /* 0..255 or -EINVAL */
 /* Textual address of the event's src or dst ("" when it has none). out: INET6_ADDRSTRLEN bytes. */
 void proto_addr_text(const struct clf_event *e, bool dst, char *out);

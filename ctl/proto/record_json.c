@@ -131,8 +131,8 @@ set_pair(json_t *o, const char *key, const uint64_t v[2], bool *ok)
 	    ok);
 }
 
-static bool
-has_ports(uint8_t protocol)
+bool
+proto_has_ports(uint8_t protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
 	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
@@ -147,7 +147,7 @@ set_end(json_t *o, const char *key, const struct clf_event *e, bool dst, bool *o
 	proto_addr_text(e, dst, ip);
 	if (ip[0] != '\0')
 		set(end, "ip", json_string(ip), ok);
-	if (has_ports(e->protocol))
+	if (proto_has_ports(e->protocol))
 		set(end, "port", json_integer(dst ? e->dst_port : e->src_port), ok);
 	set(o, key, end, ok);
 }

@@ -72,13 +72,19 @@ on_host(void *ctx, unsigned product, unsigned day, const char *host)
 	d->n += d->s[d->n].host != NULL;
 }
 
+/* By name: products are numbered as the store gave them, which is another order in every store. */
 static int
-by_product_host(const void *pa, const void *pb)
+by_product_host(const void *pa, const void *pb, void *products)
 {
 	const struct sighting *a = pa, *b = pb;
+	const struct ctl_day_product *all = products, *of_a = &all[a->product],
+				     *of_b = &all[b->product];
 
-	if (a->product != b->product)
-		return a->product < b->product ? -1 : 1;
+	if (a->product != b->product) {
+		int c = strcmp(of_a->vendor, of_b->vendor);
+		c = c ? c : strcmp(of_a->product, of_b->product);
+		return c ? c : a->product < b->product ? -1 : 1;
+	}
 	return strcmp(a->host, b->host);
 }
 
@@ -89,9 +95,9 @@ merge(struct diff *d)
 	size_t kept = 0;
 
 	if (d->n > 0)
-		qsort(d->s, d->n, sizeof(*d->s), by_product_host);
+		qsort_r(d->s, d->n, sizeof(*d->s), by_product_host, d->days.products);
 	for (size_t i = 0; i < d->n; i++) {
-		if (kept > 0 && by_product_host(&d->s[kept - 1], &d->s[i]) == 0) {
+		if (kept > 0 && by_product_host(&d->s[kept - 1], &d->s[i], d->days.products) == 0) {
 			d->s[kept - 1].when |= d->s[i].when;
 			free(d->s[i].host);
 		} else {

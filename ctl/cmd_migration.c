@@ -5,6 +5,7 @@
 
 #include "ctl/packs.h"
 #include "ctl/print.h"
+#include "ctl/proto/json.h"
 #include "ctl/source.h"
 #include "ctl/verbs.h"
 
@@ -94,7 +95,11 @@ on_row(void *ctx, const struct store_row *row)
 		}
 		struct host *h = &m->hosts[m->n++];
 		*h = (struct host){ .host = strdup(row->host ? row->host : "") };
-		add(&h->side[k], row);
+		/* One spelling, wherever the row comes from: products are compared and listed. */
+		struct store_row shown = *row;
+		shown.product = proto_fact(row->product ? row->product : "");
+		add(&h->side[k], &shown);
+		free(shown.product);
 	}
 	return true;
 }
@@ -103,6 +108,23 @@ static int
 by_host(const void *a, const void *b)
 {
 	return strcmp(((const struct host *)a)->host, ((const struct host *)b)->host);
+}
+
+static const char *
+product_of(const struct host *h)
+{
+	const struct side *s = &h->side[h->side[0].n == 0];
+
+	return s->n > 0 ? s->products[0] : "";
+}
+
+/* Before they are joined: also by product, so that every source gives the same order. */
+static int
+by_host_product(const void *a, const void *b)
+{
+	int c = by_host(a, b);
+
+	return c ? c : strcmp(product_of(a), product_of(b));
 }
 
 static void
@@ -125,7 +147,7 @@ join(struct migration *m)
 	size_t kept = 0;
 
 	if (m->n > 0)
-		qsort(m->hosts, m->n, sizeof(*m->hosts), by_host);
+		qsort(m->hosts, m->n, sizeof(*m->hosts), by_host_product);
 	for (size_t i = 0; i < m->n; i++) {
 		struct host *h = &m->hosts[i];
 		if (kept > 0 && by_host(&m->hosts[kept - 1], h) == 0) {
@@ -192,6 +214,7 @@ print_all(struct migration *m)
 								: CTL_WARN;
 		v[2].list.item = h->side[0].products;
 		v[2].list.n = h->side[0].n;
+		v[2].list.facts = v[5].list.facts = true;
 		v[5].list.item = h->side[1].products;
 		v[5].list.n = h->side[1].n;
 		ctl_print_row(p, v);

@@ -17,7 +17,7 @@ struct ctl_day_product {
 struct ctl_days {
 	int64_t first; /* day number since 1970 of hosts[0] */
 	unsigned n_days;
-	struct ctl_day_product *products; /* sorted by vendor and product after loading */
+	struct ctl_day_product *products; /* in the order of the store: sort before showing */
 	unsigned n;
 	uint64_t over_limit;
 	struct ctl_seen seen;

@@ -170,7 +170,7 @@ csv_value(FILE *to, const struct ctl_value *v)
 		fputs(time, to);
 		break;
 	case CTL_K_LIST:
-		joined = ctl_value_joined(v, " ");
+		joined = ctl_value_joined(v, " ", v->list.facts);
 		csv_text(to, joined ? joined : "");
 		free(joined);
 		break;

@@ -41,6 +41,7 @@ struct ctl_value {
 		struct {
 			char *const *item;
 			unsigned n;
+			bool facts; /* of CTL_K_FACT's kind */
 		} list;
 	};
 };

@@ -33,6 +33,6 @@ ctl_table_settle(struct ctl_print *p); /* fixes the widths, prints the heading a
 void ctl_table_free(struct ctl_print *p);
 
 /* A list as one text, printable; malloced. */
-char *ctl_value_joined(const struct ctl_value *v, const char *between);
+char *ctl_value_joined(const struct ctl_value *v, const char *between, bool facts);
 
 #endif

@@ -12,7 +12,7 @@
 enum { GAP = 2, COMFORTABLE = 20 };
 
 char *
-ctl_value_joined(const struct ctl_value *v, const char *between)
+ctl_value_joined(const struct ctl_value *v, const char *between, bool facts)
 {
 	size_t len = 1;
 
@@ -29,7 +29,11 @@ ctl_value_joined(const struct ctl_value *v, const char *between)
 	}
 	clean = proto_printable(joined);
 	free(joined);
-	return clean;
+	if (!facts || !clean)
+		return clean;
+	joined = proto_fact(clean);
+	free(clean);
+	return joined;
 }
 
 static bool
@@ -79,7 +83,7 @@ cell_text(const struct ctl_value *v)
 	case CTL_K_BYTES: ctl_human_bytes(v->u, text); break;
 	case CTL_K_TIME: ctl_human_time(v->u, text); break;
 	case CTL_K_BOOL: return v->u ? strdup("yes") : NULL;
-	case CTL_K_LIST: return ctl_value_joined(v, " ");
+	case CTL_K_LIST: return ctl_value_joined(v, " ", v->list.facts && utf8_locale());
 	default: return NULL;
 	}
 	return strdup(text);

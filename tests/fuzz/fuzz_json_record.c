@@ -42,7 +42,7 @@ row(const json_t *json)
 	if (!text)
 		abort();
 	for (const char *p = text; *p; p++)
-		if (*p < 0x20)
+		if ((unsigned char)*p < 0x20)
 			abort();
 	if (proto_row_parse(one, &back) == 0)
 		store_row_free(&back);

@@ -207,7 +207,7 @@ find(struct clf_frags *f, const struct clf_pkt *p, uint64_t now_us)
 	f->free_list = d->next_in_bucket;
 	uint32_t *bucket = bucket_of(f, &key);
 	*d = (struct datagram){ .key = key, .started_us = now_us, .next_in_bucket = *bucket };
-	d->token = sig_hash_mix(f->seed ^ 0x9e3779b97f4a7c15, ++f->serial) | 1;
+	d->token = ++f->serial;
 	*bucket = i;
 	enqueue(f, &f->under_way, i);
 	return d;

@@ -68,10 +68,14 @@ socks_preamble(struct sig_bytes b)
 	uint8_t version = sig_bytes_u8(&b), kind;
 
 	if (version == 4) {
-		if (sig_bytes_u8(&b) != 1 || !sig_bytes_skip(&b, 6))
+		if (sig_bytes_u8(&b) != 1 || sig_bytes_u16(&b) == 0)
 			return 0;
+		uint32_t address = sig_bytes_u32(&b);
+		/* Address 0.0.0.x says that the name follows the user (4A): two strings, not one.
+		 */
+		unsigned strings = address != 0 && address < 256 ? 2 : 1;
 		while (sig_bytes_left(&b) != 0) {
-			if (sig_bytes_u8(&b) == 0)
+			if (sig_bytes_u8(&b) == 0 && --strings == 0)
 				return (size_t)(b.p - from);
 		}
 		return 0;

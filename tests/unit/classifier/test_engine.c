@@ -203,6 +203,15 @@ reads_what_socks_carries(void **state)
 	assert_str(&events[n_events - 1], name, "s.acme.example");
 	assert_str(&events[n_events - 1], vendor, "Acme");
 	stop();
+
+	/* 4A: the address 0.0.0.1, a user, then the name that the proxy is to look up. */
+	start(NULL);
+	shake_hands(40000, 1080);
+	(void)tcp(true, 40000, 1080, ACK, 1, "\x04\x01\x00\x50\x00\x00\x00\x01u\x00host\x00", 15);
+	(void)tcp(true, 40000, 1080, ACK, 16, request, sizeof(request) - 1);
+	assert_true(n_events > 0);
+	assert_str(&events[n_events - 1], name, "s.acme.example");
+	stop();
 }
 
 static void

@@ -75,7 +75,7 @@ clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing)
 static bool
 may_evict(const struct clf_flow *f, uint64_t ts_us)
 {
-	if (f->k[1] == 0 || f->verdict == CLF_DROP || f->verdict == CLF_RESET)
+	if (f->k[1] == CLF_KEY_FREE || f->verdict == CLF_DROP || f->verdict == CLF_RESET)
 		return false;
 	if (f->klass == CLF_CLASS_TCP_CLOSED)
 		return true;

@@ -251,7 +251,7 @@ clf_flush(struct clf_engine *engine, uint64_t now_us)
 	(void)clf_questions_expire(engine, UINT64_MAX, UINT32_MAX);
 	items = calloc(t->live ? t->live : 1, sizeof(*items));
 	for (uint32_t i = 1; i <= t->used; i++) {
-		if (t->flows[i].k[1] == 0)
+		if (t->flows[i].k[1] == CLF_KEY_FREE)
 			continue;
 		if (items)
 			items[n++] = (struct flush_item){ t->cold[i].first_us, i };

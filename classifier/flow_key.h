@@ -20,6 +20,10 @@ enum {
 	CLF_KEY_TUNNEL = 2
 }; /* kind: what else must be compared, in the cold part */
 
+/* k[1] of a record that is free: a kind that no key has. (0 is a key: IPv4, protocol 0, no VLAN.)
+ */
+#define CLF_KEY_FREE UINT64_MAX
+
 struct clf_flow_key {
 	uint64_t k[2];
 	uint64_t hash;

@@ -239,7 +239,7 @@ clf_flow_remove(struct clf_flow_table *t, uint32_t flow)
 			if (home->strays == 0)
 				home->reach = 0;
 			f->next = t->free_list;
-			f->k[1] = 0; /* protocol 0, no VLAN: what an eviction scan skips */
+			f->k[1] = CLF_KEY_FREE; /* what an eviction scan and a flush skip */
 			f->k[0] = 0;
 			t->free_list = flow;
 			t->live--;

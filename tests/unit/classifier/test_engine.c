@@ -403,6 +403,25 @@ rules_change_between_bursts(void **state)
 	clf_policy_free(monitor);
 }
 
+/* IPv4 of protocol 0: a key whose second word is 0 is a flow like others, and ends with them. */
+static void
+a_key_of_zeroes_is_a_flow(void **state)
+{
+	struct fb b = { .len = 0 };
+	(void)state;
+
+	start(NULL);
+	fb_eth(&b, 0x0800);
+	fb_ip4(&b, 0, 8, 1, 0);
+	fb_zero(&b, 8);
+	assert_int_equal(send_frame(&b, 1000).verdict, CLF_PASS);
+	assert_int_equal(clf_engine_stats(engine)->flows_now, 1);
+	clf_flush(engine, now);
+	check_identities(true);
+	assert_int_equal(count_events(CLF_EV_ENDED), 1);
+	stop();
+}
+
 int
 main(void)
 {
@@ -422,6 +441,7 @@ main(void)
 		cmocka_unit_test(a_syn_after_the_end_is_another_flow),
 		cmocka_unit_test(a_flood_evicts_only_the_unanswered),
 		cmocka_unit_test(rules_change_between_bursts),
+		cmocka_unit_test(a_key_of_zeroes_is_a_flow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,6 @@
 
 import os
 import sys
-import time
 
 from wire import PLAIN, TELEMETRY, UPDATE, Wire, check, need, wait_for
 
@@ -34,7 +33,7 @@ def other_frames(w):
         with open(pcap, "rb") as f:
             seen = f.read()
         return [k for k, v in OTHER.items() if bytes.fromhex(v) not in seen]
-    wait_for("all frames that are no IP, unchanged", lambda: not missing(), 4)
+    wait_for("all frames that are no IP, unchanged", lambda: not missing())
     dump.terminate()
 
 
@@ -60,15 +59,14 @@ def main():
     # DPDK sees them, PACKET_FANOUT_FLAG_DEFRAG, and then cannot send them: no port for fragments.)
     check(w.driver == "af_packet" or "0% packet loss" in w.on("cl", "ping", "-c", "2", "-i", "0.2", "-s", "4000", "10.77.0.1").stdout, "fragments")
     other_frames(w)
-    w.spawn("sv", "iperf3", "-s", "-1")
-    time.sleep(0.5)
+    w.iperf3_server()
     r = w.on("cl", "iperf3", "-c", "10.77.0.1", "-t", "2", "-b", "200M", check=False)
     check(r.returncode == 0, f"iperf3: {r.stdout}{r.stderr}")
 
     def told():
         got = w.records(name=TELEMETRY, transport="tcp", name_source="tls.sni")
         return len(got) >= 2 and got
-    seen = wait_for("the records of the telemetry's flows", told, 6)
+    seen = wait_for("the records of the telemetry's flows", told)
     for r in seen:
         check(r["product"] and r["verdict"] == "would-drop" and r["rule"] == "no-telemetry", f"shadow: {r}")
     # iperf3 says no name, and the client was told two names for its server's address: a guess at most, never meant.

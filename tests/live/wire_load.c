@@ -9,7 +9,7 @@
  * than WINDOW frames are under way (fewer than a memif ring holds, so that whatever is missing was
  * lost by the wire); the rate is what the wire sustains. Frames are of RFC 2544's sizes, of many
  * flows, both directions of each. Frame n is made from n alone, so that one that comes back is
- * compared in every byte. The outcome is one line of JSON.
+ * compared in every byte. SIGTERM ends the sending early. The outcome is one line of JSON.
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -17,11 +17,13 @@
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { FLOWS = 97, BURST = 32, DESC = 1024, BUFFERS = 4096, LONGEST = 1514, HEAD = 14 + 20 + 8 };
+enum { GIVE_UP_S = 20 }; /* nothing came back: lost, and not held up by a busy machine */
 
 /* RFC 2544 9.1, without the frame check sequence. */
 static const uint16_t sizes[] = { 60, 124, 252, 508, 1020, 1276, 1514 };
@@ -30,6 +32,14 @@ static struct direction {
 	uint64_t sent, received, reordered, changed, bytes;
 	uint64_t next[FLOWS]; /* the frame of each flow that comes next */
 } way[2];
+static volatile sig_atomic_t enough;
+
+static void
+stop_sending(int sig)
+{
+	(void)sig;
+	enough = 1;
+}
 
 static unsigned
 make_frame(uint8_t *f, unsigned dir, uint64_t n)
@@ -130,7 +140,7 @@ open_port(uint16_t port, struct rte_mempool *pool)
 static int
 wait_for_links(void)
 {
-	for (unsigned ms = 0; ms < 5000; ms += 10) {
+	for (unsigned ms = 0; ms < 60000; ms += 10) {
 		struct rte_eth_link link[2] = { 0 };
 		if (rte_eth_link_get_nowait(0, &link[0]) == 0 &&
 		    rte_eth_link_get_nowait(1, &link[1]) == 0 && link[0].link_status &&
@@ -141,7 +151,7 @@ wait_for_links(void)
 	return -1;
 }
 
-/* Until the time is up and all is back, or nothing has come for a second. */
+/* Until the time is up and all is back, or nothing has come for long. */
 static double
 run(struct rte_mempool *pool, double seconds, uint64_t window)
 {
@@ -151,7 +161,7 @@ run(struct rte_mempool *pool, double seconds, uint64_t window)
 
 	for (;;) {
 		unsigned got = 0;
-		bool sending = now < end;
+		bool sending = now < end && !enough;
 		for (unsigned dir = 0; dir < 2; dir++) {
 			if (sending)
 				give(dir, (uint16_t)dir, pool, window);
@@ -162,7 +172,7 @@ run(struct rte_mempool *pool, double seconds, uint64_t window)
 			last = now;
 		else
 			usleep(20);
-		if (now - last > hz ||
+		if (now - last > GIVE_UP_S * hz ||
 		    (!sending && way[0].sent == way[0].received && way[1].sent == way[1].received))
 			return (double)(last - begin) / (double)hz;
 	}
@@ -181,6 +191,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "wire_load: no two ports, or no links\n");
 		return 1;
 	}
+	signal(SIGTERM, stop_sending);
 	double took = run(pool, atof(argv[used + 1]), strtoull(argv[used + 2], NULL, 10));
 	printf("{\"seconds\": %.3f, \"ways\": [", took);
 	for (unsigned i = 0; i < 2; i++)

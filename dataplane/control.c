@@ -4,20 +4,18 @@
  *
  * Nobody outside can make it wait: every connection is non-blocking, has limits on bytes and time,
  * and the longest idle one goes when there are too many. The protocol's lines and messages are
- * ctl/proto/rpc.h's; the methods are in control_methods.c and status.c.
+ * ctl/proto/rpc.h's; the socket's file is control_socket.c's; the methods are in control_methods.c
+ * and status.c.
  */
 #include "dataplane/control.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -44,10 +42,10 @@ struct dp_control {
 	pthread_t thread;
 	bool started;
 	_Atomic bool stop;
-	int listener, epoll, wake;
+	struct dp_control_socket socket;
+	int epoll, wake;
 	struct client *clients;
 	unsigned n_clients;
-	struct stat bound; /* our socket's inode: nobody else's is unlinked */
 
 	pthread_mutex_t lock; /* a reload's outcome on its way from the helper thread */
 	struct client *reloading;
@@ -58,102 +56,6 @@ struct dp_control {
 static void *run(void *arg);
 
 /* --- opening --- */
-
-/* A socket that nobody listens on is left over from a crash: it is replaced. */
-static int
-remove_stale(const struct sockaddr_un *addr, struct sig_diag *diag)
-{
-	struct stat st;
-
-	if (lstat(addr->sun_path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode)) {
-		sig_diag_add(diag, SIG_ERROR, addr->sun_path, 0, 0,
-		    "is there and is no socket: remove it or give another --socket");
-		return -EEXIST;
-	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int rc = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
-	int err = errno;
-	close(fd);
-	if (rc == 0) {
-		sig_diag_add(diag, SIG_ERROR, addr->sun_path, 0, 0,
-		    "another phonehomed listens there: stop it (phonehome stop) or give another "
-		    "--socket");
-		return -EADDRINUSE;
-	}
-	if (err != ECONNREFUSED || unlink(addr->sun_path) < 0) {
-		sig_diag_add(
-		    diag, SIG_ERROR, addr->sun_path, 0, 0, "is in the way: %s", strerror(err));
-		return -EADDRINUSE;
-	}
-	return 0;
-}
-
-static void
-make_parent(const char *path)
-{
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	snprintf(folder, sizeof(folder), "%s", path);
-	char *slash = strrchr(folder, '/');
-
-	if (slash && slash != folder) {
-		*slash = '\0';
-		(void)mkdir(folder, 0755); /* what is wrong with it, bind() will say */
-	}
-}
-
-static int
-set_owner(const struct dp_config *config, struct sig_diag *diag)
-{
-	const char *path = config->control.socket;
-	const struct group *gr = NULL;
-
-	if (config->control.group) {
-		gr = getgrnam(config->control.group);
-		if (!gr) {
-			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "control.group: no group \"%s\"",
-			    config->control.group);
-			return -EINVAL;
-		}
-		if (chown(path, (uid_t)-1, gr->gr_gid) < 0) {
-			sig_diag_add(diag, SIG_ERROR, path, 0, 0, "cannot be given to group %s: %s",
-			    config->control.group, strerror(errno));
-			return -EPERM;
-		}
-	}
-	if (chmod(path, config->control.read_for_all ? 0666 : 0660) < 0)
-		return -errno;
-	return 0;
-}
-
-static int
-bind_socket(struct dp_control *c, struct sig_diag *diag)
-{
-	const struct dp_config *config = c->plane->config;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int rc;
-
-	strcpy(addr.sun_path, config->control.socket);
-	make_parent(addr.sun_path);
-	rc = remove_stale(&addr, diag);
-	if (rc < 0)
-		return rc;
-	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mode_t before = umask(0177);
-	rc = c->listener < 0 || bind(c->listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-		     listen(c->listener, 256) < 0
-		 ? -errno
-		 : 0;
-	umask(before);
-	if (rc < 0) {
-		sig_diag_add(diag, SIG_ERROR, addr.sun_path, 0, 0,
-		    "the control socket cannot be made: %s", strerror(-rc));
-		return rc;
-	}
-	(void)lstat(addr.sun_path, &c->bound);
-	return set_owner(config, diag);
-}
 
 static int
 watch(struct dp_control *c, int fd, uint32_t events, void *what, int op)
@@ -171,7 +73,7 @@ dp_control_open(struct dp_plane *plane, struct sig_diag *diag)
 	if (!c)
 		return -ENOMEM;
 	c->plane = plane;
-	c->listener = c->epoll = c->wake = -1;
+	c->socket.fd = c->epoll = c->wake = -1;
 	pthread_mutex_init(&c->lock, NULL);
 	plane->control = c;
 	c->n_clients = plane->config->control.connections;
@@ -180,14 +82,14 @@ dp_control_open(struct dp_plane *plane, struct sig_diag *diag)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->n_clients; i++)
 		c->clients[i].fd = -1;
-	int rc = bind_socket(c, diag);
+	int rc = dp_control_bind(plane->config, &c->socket, diag);
 	if (rc < 0)
 		return rc;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->epoll < 0 || c->wake < 0)
 		return -errno;
-	rc = watch(c, c->listener, EPOLLIN, &c->listener, EPOLL_CTL_ADD);
+	rc = watch(c, c->socket.fd, EPOLLIN, &c->socket, EPOLL_CTL_ADD);
 	return rc < 0 ? rc : watch(c, c->wake, EPOLLIN, &c->wake, EPOLL_CTL_ADD);
 }
 
@@ -501,7 +403,7 @@ accept_one(struct dp_control *c)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(peer);
-	int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
@@ -562,7 +464,7 @@ run(void *arg)
 	while (!atomic_load(&c->stop)) {
 		int n = epoll_wait(c->epoll, events, EVENTS, left ? 0 : TICK_MS);
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr == &c->listener)
+			if (events[i].data.ptr == &c->socket)
 				accept_one(c);
 			else if (events[i].data.ptr == &c->wake)
 				(void)!read(c->wake, &count, sizeof(count));
@@ -580,7 +482,6 @@ void
 dp_control_close(struct dp_plane *plane)
 {
 	struct dp_control *c = plane->control;
-	struct stat st;
 	uint64_t one = 1;
 
 	if (!c)
@@ -591,11 +492,7 @@ dp_control_close(struct dp_plane *plane)
 	for (unsigned i = 0; i < c->n_clients && c->clients; i++)
 		if (c->clients[i].fd >= 0)
 			drop_client(c, &c->clients[i]);
-	if (c->bound.st_ino != 0 && lstat(plane->config->control.socket, &st) == 0 &&
-	    st.st_ino == c->bound.st_ino)
-		unlink(plane->config->control.socket);
-	if (c->listener >= 0)
-		close(c->listener);
+	dp_control_unbind(&c->socket);
 	if (c->epoll >= 0)
 		close(c->epoll);
 	if (c->wake >= 0)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket's methods, for control.c. Control thread only. */
+/* The control socket: its file, and its methods, for control.c. Control thread only, but for the
+ * file, which the main thread makes and takes away. */
 #ifndef DATAPLANE_CONTROL_H
 #define DATAPLANE_CONTROL_H
+
+#include <sys/stat.h>
 
 #include "ctl/proto/rpc.h"
 #include "dataplane/plane.h"
@@ -27,6 +30,16 @@ void dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answ
 /* The answer to a reload that has ended. */
 void dp_answer_reload(
     struct dp_plane *plane, int rc, const struct sig_diag *diag, struct dp_answer *ret);
+
+struct dp_control_socket {
+	int fd; /* listening; -1: none */
+	const char *path;
+	struct stat file; /* ours: nobody else's is unlinked */
+};
+/* control_socket.c. 0, or -errno and one message in diag; in both cases to be unbound. */
+int dp_control_bind(
+    const struct dp_config *config, struct dp_control_socket *ret, struct sig_diag *diag);
+void dp_control_unbind(struct dp_control_socket *s);
 
 void dp_answer_error(struct dp_answer *ret, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

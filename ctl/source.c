@@ -340,7 +340,9 @@ one_page(struct ctl_source *s, struct pass *p, const char *method, char cursor[P
 		code = not_a_reply(method);
 	else
 		code = rows ? page_of_rows(p, list) : page_of_records(p, list);
-	*ret_more = next != NULL && (more ? json_is_true(more) : json_array_size(list) > 0);
+	/* A page without entries is none that ends: the daemon looks at so many and no more at
+	 * once. */
+	*ret_more = next != NULL && (more ? json_is_true(more) : strcmp(next, cursor) != 0);
 	if (code == CTL_OK && next)
 		strcpy(cursor, next);
 	json_decref(result);

@@ -182,9 +182,9 @@ take_rows(struct gather *g, struct proto_client *daemon, struct proto_fault *fau
 			store_row_free(&row);
 		}
 		next = json_string_value(json_object_get(result, "cursor"));
-		if (next)
+		bool more = next != NULL && strcmp(next, cursor) != 0;
+		if (more)
 			snprintf(cursor, sizeof(cursor), "%s", next);
-		bool more = next != NULL && json_array_size(rows) > 0;
 		json_decref(result);
 		next = more ? cursor : NULL;
 	} while (next);

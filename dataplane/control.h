@@ -9,8 +9,9 @@
 #include "ctl/proto/rpc.h"
 #include "dataplane/plane.h"
 
-/* A page ends when its line passes this: a reader that never reads must not cost much. */
-enum { DP_PAGE_BYTES = 48 << 10 };
+/* A page ends when its line passes so many bytes: a reader that never reads must not cost much. And
+ * when so many entries were looked at, whether they were asked for or not: the recorder waits. */
+enum { DP_PAGE_BYTES = 48 << 10, DP_PAGE_LOOKS = 16384 };
 
 struct dp_answer {
 	json_t *result; /* or NULL: */

@@ -14,8 +14,9 @@ struct page { /* rows or records being gathered */
 	const char *sensor;
 	json_t *list;
 	size_t bytes;
-	uint64_t at, from, next; /* number of the entry under way, first wanted, first not given */
-	bool full;
+	uint64_t from, next; /* number of the first entry wanted, of the first one not looked at */
+	unsigned looks;
+	bool full, more;
 };
 
 void
@@ -142,32 +143,46 @@ start_page(struct dp_plane *plane, const json_t *params, struct proto_filter *fi
 	return true;
 }
 
-/* Room for one more? Its text's length decides, so that every line stays short. */
-static bool
+/* About the length of its text: writing it out twice would be a third of a page's whole cost. */
+static size_t
+rough_length(const json_t *v)
+{
+	const char *key;
+	json_t *member;
+	size_t i, sum = 2;
+
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		json_object_foreach((json_t *)v, key, member)
+		    sum += strlen(key) + 4 + rough_length(member);
+		return sum;
+	case JSON_ARRAY:
+		json_array_foreach((json_t *)v, i, member) sum += 1 + rough_length(member);
+		return sum;
+	case JSON_STRING: return sum + json_string_length(v);
+	default: return 8;
+	}
+}
+
+/* Their texts' length decides how many there are, so that every line stays short. */
+static void
 add_entry(struct page *page, json_t *entry)
 {
-	page->bytes += json_dumpb(entry, NULL, 0, JSON_COMPACT) + 1;
+	page->bytes += rough_length(entry);
 	json_array_append_new(page->list, entry);
 	page->full = json_array_size(page->list) >= page->filter->page ||
 		     page->bytes >= DP_PAGE_BYTES;
-	return !page->full;
 }
 
 static bool
 page_row(void *ctx, const struct store_row *row)
 {
 	struct page *page = ctx;
-	uint64_t number = page->at++;
+	json_t *json = proto_filter_row(&page->filter->f, row) ? proto_row_json(row) : NULL;
 
-	if (number < page->from)
-		return true;
-	if (page->full)
-		return false;
-	page->next = number + 1;
-	if (!proto_filter_row(&page->filter->f, row))
-		return true;
-	json_t *json = proto_row_json(row);
-	return !json || add_entry(page, json) || true;
+	if (json)
+		add_entry(page, json);
+	return !page->full;
 }
 
 void
@@ -179,10 +194,10 @@ dp_method_report(struct dp_plane *plane, const json_t *params, struct dp_answer 
 
 	if (!start_page(plane, params, &filter, &page, ret))
 		return;
-	dp_recorder_rows(plane->recorder, page_row, &page);
-	bool more = page.full && page.at > page.next;
+	page.more = dp_recorder_rows(plane->recorder, &page.next, DP_PAGE_LOOKS, page_row, &page);
 	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)page.next);
-	ret->result = json_pack("{s:o, s:s?}", "rows", page.list, "cursor", more ? cursor : NULL);
+	ret->result = json_pack(
+	    "{s:o, s:s?}", "rows", page.list, "cursor", page.more ? cursor : NULL);
 	proto_filter_free(&filter);
 }
 
@@ -191,16 +206,15 @@ page_record(void *ctx, uint64_t number, const struct clf_event *record)
 {
 	struct page *page = ctx;
 
-	if (page->full) {
-		page->at = number; /* there is more */
+	page->more = page->full || page->looks++ == DP_PAGE_LOOKS;
+	if (page->more)
 		return false;
-	}
 	page->next = number + 1;
 	if (!proto_filter_record(&page->filter->f, record, page->sensor))
 		return true;
 	json_t *json = proto_record_json(record, page->sensor);
 	if (json)
-		(void)add_entry(page, json);
+		add_entry(page, json);
 	return true;
 }
 
@@ -216,6 +230,6 @@ dp_method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *
 	dp_recorder_records(plane->recorder, page.from, page_record, &page);
 	snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)page.next);
 	ret->result = json_pack(
-	    "{s:o, s:s, s:b}", "records", page.list, "cursor", cursor, "more", page.at != 0);
+	    "{s:o, s:s, s:b}", "records", page.list, "cursor", cursor, "more", page.more);
 	proto_filter_free(&filter);
 }

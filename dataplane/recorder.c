@@ -407,12 +407,14 @@ run(void *arg)
 
 /* --- for other threads --- */
 
-void
-dp_recorder_rows(struct dp_recorder *r, store_row_fn *fn, void *ctx)
+bool
+dp_recorder_rows(struct dp_recorder *r, uint64_t *at, uint32_t most, store_row_fn *fn, void *ctx)
 {
 	pthread_mutex_lock(&r->lock);
-	store_fold_rows(r->fold, false, false, fn, ctx);
+	*at = store_fold_page(r->fold, *at, most, fn, ctx);
+	bool more = *at < store_fold_stats(r->fold)->rows_now;
 	pthread_mutex_unlock(&r->lock);
+	return more;
 }
 
 void

@@ -43,8 +43,10 @@ bool dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap);
 /* Turns true when the thread no longer takes events: nobody needs to wait for it. */
 const _Atomic bool *dp_recorder_gone(const struct dp_recorder *r);
 
-/* Rows one by one, from row number `from` on; the callback returns false to stop. */
-void dp_recorder_rows(struct dp_recorder *r, store_row_fn *fn, void *ctx);
+/* At most `most` rows, from row number *at on, which moves on; the callback returns false to stop.
+ * True: there are more. */
+bool
+dp_recorder_rows(struct dp_recorder *r, uint64_t *at, uint32_t most, store_row_fn *fn, void *ctx);
 /* Records with numbers >= from, oldest first; numbers go up by one for ever. */
 typedef bool dp_record_fn(void *ctx, uint64_t number, const struct clf_event *record);
 void dp_recorder_records(struct dp_recorder *r, uint64_t from, dp_record_fn *fn, void *ctx);

@@ -59,6 +59,7 @@ store_fold_free(struct store_fold *fold)
 	free_rows(fold);
 	free(fold->flows.bucket);
 	free(fold->rows.bucket);
+	free(fold->numbered);
 	free(fold->hosts.bucket);
 	free(fold);
 }
@@ -115,13 +116,7 @@ void
 store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn, void *ctx)
 {
 	if (!dirty_only) {
-		for (uint32_t i = 0; i <= fold->rows.mask; i++)
-			for (struct store_node *n = fold->rows.bucket[i]; n; n = n->next) {
-				const struct fold_row *r = store_of(n, struct fold_row, node);
-
-				if (r->row.flows != 0 && !fn(ctx, &r->row))
-					return;
-			}
+		(void)store_fold_page(fold, 0, fold->rows.n, fn, ctx);
 		return;
 	}
 	if (!clear) {
@@ -139,6 +134,22 @@ store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_
 		r->dirty = false;
 		more = fn(ctx, &r->row);
 	}
+}
+
+uint64_t
+store_fold_page(
+    const struct store_fold *fold, uint64_t from, uint32_t most, store_row_fn *fn, void *ctx)
+{
+	uint32_t at = from < fold->rows.n ? (uint32_t)from : fold->rows.n;
+	uint32_t end = most < fold->rows.n - at ? at + most : fold->rows.n;
+
+	while (at < end) {
+		const struct store_row *row = &fold->numbered[at++]->row;
+
+		if (row->flows != 0 && !fn(ctx, row))
+			break;
+	}
+	return at;
 }
 
 static struct fold_flow *

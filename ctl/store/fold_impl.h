@@ -60,6 +60,8 @@ struct store_fold {
 	char sensor[STORE_SENSOR_MAX];
 	struct store_fold_stats stats;
 	struct store_map flows, rows, hosts;
+	struct fold_row **numbered; /* every row by its number: rows.n of them */
+	uint32_t numbered_room;
 	struct fold_flow *oldest, *newest;
 	struct fold_row *dirty_first, **dirty_last;
 	uint64_t seed[2];

@@ -120,13 +120,31 @@ find_row(const struct store_fold *fold, const struct row_key *k, uint64_t hash)
 	return NULL;
 }
 
+static int
+number_row(struct store_fold *fold, struct fold_row *r)
+{
+	if (fold->rows.n == fold->numbered_room) {
+		uint32_t room = fold->numbered_room ? fold->numbered_room * 2 : 1024;
+		struct fold_row **more = realloc(fold->numbered, room * sizeof(struct fold_row *));
+
+		if (!more)
+			return -ENOMEM;
+		fold->numbered = more;
+		fold->numbered_room = room;
+	}
+	fold->numbered[fold->rows.n] = r;
+	return 0;
+}
+
 static struct fold_row *
 add_row(struct store_fold *fold, struct store_row *row, struct fold_host *host, uint64_t hash)
 {
 	struct fold_row *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r || number_row(fold, r) < 0) {
+		free(r);
 		return NULL;
+	}
 	r->row = *row;
 	r->host = host;
 	r->row.forwarder |= host->forwarder;

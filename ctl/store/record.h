@@ -75,6 +75,11 @@ const struct store_fold_stats *store_fold_stats(const struct store_fold *fold);
 typedef bool store_row_fn(void *ctx, const struct store_row *row);
 void
 store_fold_rows(struct store_fold *fold, bool dirty_only, bool clear, store_row_fn *fn, void *ctx);
+/* The same by pages: rows have numbers, in the order in which they came, for as long as the fold
+ * lives. Looks at no more than `most` of them from number `from` on; returns where to go on,
+ * rows_now of the statistics when there is nothing left. */
+uint64_t store_fold_page(
+    const struct store_fold *fold, uint64_t from, uint32_t most, store_row_fn *fn, void *ctx);
 /* A row from an earlier run of this sensor, so that totals go on (absolute totals, no double
  * counts). A row that this run has begun already gets the old totals on top, once; -EEXIST then. */
 int store_fold_preload(struct store_fold *fold, const struct store_row *row);

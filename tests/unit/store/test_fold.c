@@ -391,6 +391,65 @@ test_hostile_name(void **state)
 	store_fold_free(fold);
 }
 
+struct seen_rows {
+	bool seen[1024];
+	unsigned again, n, left; /* left: of this page */
+};
+
+static bool
+see_row(void *ctx, const struct store_row *row)
+{
+	struct seen_rows *s = ctx;
+	unsigned p = (unsigned)atoi(row->product_id + 1);
+
+	assert_true(p < 1024);
+	s->again += s->seen[p];
+	s->seen[p] = true;
+	s->n++;
+	return --s->left > 0;
+}
+
+static void
+feed_product(struct store_fold *fold, unsigned i)
+{
+	struct clf_event e = event_of(CLF_EV_ENDED, i + 1, 1, 1);
+	char product[16];
+
+	(void)snprintf(product, sizeof(product), "p%u", i);
+	event_details(&e, "acme", product, "a.example");
+	feed(fold, e);
+}
+
+/* Rows that come between two pages shift nothing: each is seen once, and none is left out. */
+static void
+test_pages(void **state)
+{
+	struct totals records = { 0 };
+	struct store_fold *fold = fold_of(&records, 0, 0);
+	struct seen_rows *s = calloc(1, sizeof(*s));
+	uint64_t at = 0;
+	unsigned made = 0;
+
+	(void)state;
+	assert_non_null(s);
+	for (; made < 500; made++)
+		feed_product(fold, made);
+	do {
+		s->left = 7;
+		at = store_fold_page(fold, at, 5 + made % 5, see_row, s);
+		if (made < 1000)
+			for (unsigned k = 0; k < 5; k++)
+				feed_product(fold, made++);
+	} while (at < store_fold_stats(fold)->rows_now);
+	assert_int_equal(made, 1000);
+	assert_int_equal(s->n, 1000);
+	assert_int_equal(s->again, 0);
+	assert_int_equal(store_fold_page(fold, at + 99, 7, see_row, s), at); /* beyond the end */
+	assert_int_equal(s->n, 1000);
+	free(s);
+	store_fold_free(fold);
+}
+
 int
 main(void)
 {
@@ -405,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_preload),
 		cmocka_unit_test(test_totals_property),
 		cmocka_unit_test(test_hostile_name),
+		cmocka_unit_test(test_pages),
 	};
 
 	return cmocka_run_group_tests_name("store/fold", tests, NULL, NULL);

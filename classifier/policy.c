@@ -71,7 +71,7 @@ clf_policy_free(struct clf_policy *policy)
 		return;
 	pol_compiled_free(policy);
 	if (policy->doc)
-		sig_yaml_free(&pol_doc_schema, policy->doc, 0);
+		sig_yaml_free(policy->doc);
 	free(policy->path);
 	free(policy->text);
 	free(policy);

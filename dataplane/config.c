@@ -218,19 +218,19 @@ dp_config_free(struct dp_config *config)
 {
 	if (!config)
 		return;
-	free(config->records); /* not the schema's: from the command line alone */
-	sig_yaml_free(&config_schema, config, 0);
+	sig_yaml_free(config);
 }
 
+/* A value of the command line, kept with the config and freed with it. */
 static int
-set_string(char **at, const char *value)
+set_string(struct dp_config *c, char **at, const char *value)
 {
 	if (!value)
 		return 0;
-	char *copy = strdup(value);
+	char *copy = sig_yaml_make(c, strlen(value) + 1, 1);
 	if (!copy)
 		return -ENOMEM;
-	free(*at);
+	strcpy(copy, value);
 	*at = copy;
 	return 0;
 }
@@ -238,28 +238,29 @@ set_string(char **at, const char *value)
 static int
 add_link(struct dp_config *c, const char *const dev[2])
 {
-	struct dp_link_config *links = realloc(c->links, (c->links_count + 1) * sizeof(*links));
+	struct dp_link_config *links = sig_yaml_make(c, c->links_count + 1, sizeof(*links));
 
 	if (!links)
 		return -ENOMEM;
+	if (c->links_count > 0)
+		memcpy(links, c->links, c->links_count * sizeof(*links));
 	c->links = links;
 	struct dp_link_config *l = &links[c->links_count++];
-	*l = (struct dp_link_config){ 0 };
 	if (!dev[1])
-		return set_string(&l->mirror, dev[0]);
-	l->pair = calloc(2, sizeof(*l->pair));
+		return set_string(c, &l->mirror, dev[0]);
+	l->pair = sig_yaml_make(c, 2, sizeof(*l->pair));
 	if (!l->pair)
 		return -ENOMEM;
 	l->pair_count = 2;
-	int rc = set_string(&l->pair[0], dev[0]);
-	return rc < 0 ? rc : set_string(&l->pair[1], dev[1]);
+	int rc = set_string(c, &l->pair[0], dev[0]);
+	return rc < 0 ? rc : set_string(c, &l->pair[1], dev[1]);
 }
 
 /* "1,3-5": the CPUs of workers in turn. */
 static int
 parse_cpus(struct dp_config *c, const char *s, struct sig_diag *diag)
 {
-	uint32_t *cpus = calloc(DP_WORKERS_MAX, sizeof(*cpus));
+	uint32_t *cpus = sig_yaml_make(c, DP_WORKERS_MAX, sizeof(*cpus));
 	unsigned n = 0;
 
 	if (!cpus)
@@ -283,12 +284,10 @@ parse_cpus(struct dp_config *c, const char *s, struct sig_diag *diag)
 	}
 	if (n == 0)
 		goto bad;
-	free(c->cpus);
 	c->cpus = cpus;
 	c->cpus_count = n;
 	return 0;
 bad:
-	free(cpus);
 	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
 	    "--lcores %s: a list of CPUs such as 2,3 or 2-5 is wanted", s);
 	return -EINVAL;
@@ -297,13 +296,13 @@ bad:
 static int
 apply_options(struct dp_config *c, const struct dp_options *o, struct sig_diag *diag)
 {
-	int rc = set_string(&c->sensor, o->sensor);
+	int rc = set_string(c, &c->sensor, o->sensor);
 
-	rc = rc < 0 ? rc : set_string(&c->packs, o->packs);
-	rc = rc < 0 ? rc : set_string(&c->policy, o->policy);
-	rc = rc < 0 ? rc : set_string(&c->store.url, o->store);
-	rc = rc < 0 ? rc : set_string(&c->control.socket, o->socket);
-	rc = rc < 0 ? rc : set_string(&c->records, o->records);
+	rc = rc < 0 ? rc : set_string(c, &c->packs, o->packs);
+	rc = rc < 0 ? rc : set_string(c, &c->policy, o->policy);
+	rc = rc < 0 ? rc : set_string(c, &c->store.url, o->store);
+	rc = rc < 0 ? rc : set_string(c, &c->control.socket, o->socket);
+	rc = rc < 0 ? rc : set_string(c, &c->records, o->records);
 	for (unsigned i = 0; rc == 0 && i < o->n_links; i++) {
 		if (c->links_count == DP_LINKS_MAX) {
 			sig_diag_add(
@@ -418,7 +417,7 @@ check_strings(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 		if (gethostname(host, sizeof(host)) < 0 || host[0] == '\0')
 			strcpy(host, "sensor");
 		host[sizeof(host) - 1] = '\0';
-		if (set_string(&c->sensor, host) < 0)
+		if (set_string(c, &c->sensor, host) < 0)
 			return -ENOMEM;
 	}
 	if (strlen(c->sensor) >= STORE_SENSOR_MAX)
@@ -430,18 +429,19 @@ check_strings(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 			    "only letters, digits, '.', '_' and '-' are allowed");
 			break;
 		}
-	if (!c->control.socket && set_string(&c->control.socket, "/run/phonehome/control.sock") < 0)
+	if (!c->control.socket &&
+	    set_string(c, &c->control.socket, "/run/phonehome/control.sock") < 0)
 		return -ENOMEM;
 	if (strlen(c->control.socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		fault(t, "control.socket", diag, "the path is too long for a Unix socket");
-	if (!c->packs && set_string(&c->packs, PHONEHOME_PACK_DIR) < 0)
+	if (!c->packs && set_string(c, &c->packs, PHONEHOME_PACK_DIR) < 0)
 		return -ENOMEM;
-	if (!c->store.url && set_string(&c->store.url, PHONEHOME_STORE_DEFAULT) < 0)
+	if (!c->store.url && set_string(c, &c->store.url, PHONEHOME_STORE_DEFAULT) < 0)
 		return -ENOMEM;
 	/* systemd's StateDirectory=; started by hand, nothing is kept unless a folder is named. */
 	const char *dir = getenv("STATE_DIRECTORY");
 	if (!c->state_dir && dir && dir[0] == '/' && !strchr(dir, ':') &&
-	    set_string(&c->state_dir, dir) < 0)
+	    set_string(c, &c->state_dir, dir) < 0)
 		return -ENOMEM;
 	if (c->state_dir && c->state_dir[0] != '/')
 		fault(t, "state_dir", diag, "an absolute path is wanted");

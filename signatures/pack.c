@@ -176,7 +176,7 @@ sig_packs_free(struct sig_packs *packs)
 	if (!packs)
 		return;
 	for (unsigned i = 0; i < packs->n; i++) {
-		sig_yaml_free(&pack_schema, packs->files[i].pack, 0);
+		sig_yaml_free(packs->files[i].pack);
 		free(packs->files[i].text);
 		free(packs->files[i].path);
 	}

@@ -24,7 +24,11 @@ enum { SIG_YAML_MAX_BYTES = 64 << 20 };
 int
 sig_yaml_load(const char *path, const char *text, size_t len, const cyaml_schema_value_t *schema,
     cyaml_data_t **ret_data, unsigned *ret_count, struct sig_diag *diag);
-void sig_yaml_free(const cyaml_schema_value_t *schema, cyaml_data_t *data, unsigned count);
+/* All that one load made; nothing of it is freed by itself. NULL is fine. */
+void sig_yaml_free(cyaml_data_t *data);
+
+/* Memory of zeros that is freed with what a load made, for values that come later; or NULL. */
+void *sig_yaml_make(cyaml_data_t *data, size_t n, size_t size);
 
 /*
  * Where a node stands in a document, for faults found after loading: `where` is a path such as

@@ -4,29 +4,63 @@
  * would parse the text a second time, and a tree with lone values would have to be printed for it.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "signatures/base/yaml_tree.h"
 
+/* What one document fills lies in few pieces, and goes at once: thousands of strings cost no call.
+ */
+struct piece {
+	struct piece *next;
+	size_t used, cap;
+	max_align_t bytes[];
+};
+
+enum { PIECE = 16 << 10 };
+
 struct fill {
 	yaml_document_t *doc;
+	struct piece *first, *last;
 	int err;
 };
 
 static void fill_value(
     struct fill *f, int id, const cyaml_schema_value_t *schema, void *at, unsigned *ret_count);
 
-/* libcyaml's memory function, since cyaml_free() gives back what is made here. */
+/* n entries of zeros out of the last piece, or of a new one behind it; NULL: no memory. */
+static void *
+carve(struct piece **first, struct piece **last, size_t n, size_t size)
+{
+	enum { ALIGN = sizeof(max_align_t) };
+	struct piece *p = *last;
+	size_t bytes;
+
+	if (size == 0 || n > (SIZE_MAX / 2) / size)
+		return NULL;
+	bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN;
+	if (!p || p->cap - p->used < bytes) {
+		size_t cap = bytes > PIECE ? bytes : PIECE;
+
+		p = calloc(1, sizeof(*p) + cap);
+		if (!p)
+			return NULL;
+		p->cap = cap;
+		*(*last ? &(*last)->next : first) = p;
+		*last = p;
+	}
+	p->used += bytes;
+	return (char *)p->bytes + p->used - bytes;
+}
+
 static void *
 make(struct fill *f, size_t n, size_t size)
 {
-	void *p = size == 0 || n > SIZE_MAX / size ? NULL : cyaml_mem(NULL, NULL, n * size);
+	void *p = carve(&f->first, &f->last, n, size);
 
-	if (p)
-		memset(p, 0, n * size);
-	else
+	if (!p)
 		f->err = -ENOMEM;
 	return p;
 }
@@ -126,7 +160,6 @@ entries(const yaml_node_t *node)
 	return (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
 }
 
-/* Memory is hung in, and its entries counted, before it is filled: cyaml_free() finds all of it. */
 static void
 fill_value(
     struct fill *f, int id, const cyaml_schema_value_t *schema, void *at, unsigned *ret_count)
@@ -167,6 +200,15 @@ fill_value(
 	}
 }
 
+static void
+free_pieces(struct piece *p)
+{
+	for (struct piece *next; p; p = next) {
+		next = p->next;
+		free(p);
+	}
+}
+
 int
 sig_yaml_tree_fill(yaml_document_t *doc, const cyaml_schema_value_t *schema,
     cyaml_data_t **ret_data, unsigned *ret_count)
@@ -179,11 +221,35 @@ sig_yaml_tree_fill(yaml_document_t *doc, const cyaml_schema_value_t *schema,
 		return -ENOTSUP;
 	fill_value(&f, 1, schema, &data, &count);
 	if (f.err) {
-		sig_yaml_free(schema, data, count);
+		free_pieces(f.first);
 		return f.err;
 	}
 	*ret_data = data;
 	if (ret_count)
 		*ret_count = count;
 	return 0;
+}
+
+/* The struct itself was carved first, out of the first piece. */
+static struct piece *
+first_piece(cyaml_data_t *data)
+{
+	return (struct piece *)(void *)((char *)data - offsetof(struct piece, bytes));
+}
+
+void *
+sig_yaml_make(cyaml_data_t *data, size_t n, size_t size)
+{
+	struct piece *first = first_piece(data), *last = first;
+
+	while (last->next)
+		last = last->next;
+	return carve(&first, &last, n, size);
+}
+
+void
+sig_yaml_free(cyaml_data_t *data)
+{
+	if (data)
+		free_pieces(first_piece(data));
 }

@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A refusal says why; what is taken was checked without a word. */
 	if ((err != 0) != (diag.errors > 0))
 		abort();
-	sig_yaml_free(&pack_schema, pack, 0);
+	sig_yaml_free(pack);
 	sig_diag_free(&diag);
 	(void)sig_yaml_locate(
 	    (const char *)data, size, "signatures[0].match[0].host[0]", &line, &col);

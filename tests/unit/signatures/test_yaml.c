@@ -142,7 +142,7 @@ loaded(void **state)
 	assert_int_equal(o->colour, 2);
 	assert_int_equal(o->small, 255);
 	assert_true(o->flag);
-	sig_yaml_free(&schema, data, 0);
+	sig_yaml_free(data);
 	assert_int_equal(d.n, 0);
 }
 
@@ -167,7 +167,7 @@ truths(void **state)
 		assert_int_equal(((struct outer *)data)->flag, cases[i].want);
 		assert_null(((struct outer *)data)->list);
 		assert_int_equal(((struct outer *)data)->list_count, 0);
-		sig_yaml_free(&schema, data, 0);
+		sig_yaml_free(data);
 	}
 }
 

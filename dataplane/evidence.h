@@ -3,7 +3,8 @@
  * Evidence capture: the first frames of matched flows, kept as bounded, rotating pcap files.
  *
  *   workers: dp_evidence_keep() copies frames into their ring; full: counted, never waits
- *   recorder thread: dp_evidence_write() moves them to `FOLDER/evidence-N.pcap`
+ *   recorder thread: dp_evidence_write() moves them to `FOLDER/evidence-N.pcap`, mode 0640; the
+ *   oldest file is replaced first, also after a restart
  *
  * The frame that decided a flow is the first one kept; the config says how many more.
  */
@@ -15,7 +16,9 @@
 struct dp_evidence; /* the writer */
 
 struct dp_evidence_stats {
-	uint64_t frames, bytes, files, errors;
+	uint64_t frames, bytes; /* in the files, whole */
+	uint64_t files;		/* begun */
+	uint64_t errors;	/* a file could not be begun, or a write was taken back */
 };
 
 /* Set-up. The worker's memory of how many frames of a flow it has kept. */

@@ -7,6 +7,7 @@
 
 #include "ctl/cli.h"
 #include "ctl/verbs.h"
+#include "signatures/base/fds.h"
 #include "signatures/base/yaml.h"
 
 const struct ctl_verb *const ctl_verbs[] = {
@@ -153,6 +154,7 @@ main(int argc, char **argv)
 {
 	const struct ctl_verb *v;
 
+	sig_fds_guard();
 	/* A reader that goes away shows as a failed write, here as on sockets. */
 	signal(SIGPIPE, SIG_IGN);
 	setlocale(LC_CTYPE, ""); /* which script a terminal can show; nothing else is local */

@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <poll.h>
 
 #include "dataplane/plane.h"
+#include "signatures/base/fds.h"
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_WRONG };
 enum { TICK_MS = 100, TICK_REPLAY_MS = 10 };
@@ -40,8 +42,11 @@ main(int argc, char **argv)
 	struct dp_options options = { 0 };
 	struct dp_config *config = NULL;
 	struct sig_diag diag = { 0 };
-	int rc = dp_options_parse(argc, argv, &options, &diag);
+	int rc;
 
+	sig_fds_guard();
+	umask(027); /* records, evidence, stores: who called whom is not for everybody to read */
+	rc = dp_options_parse(argc, argv, &options, &diag);
 	if (rc < 0) {
 		fail(&diag, rc);
 		return EXIT_WRONG;

@@ -59,15 +59,20 @@ words(const char *list)
 	}
 }
 
+/* A verb that has verbs of its own: the one of that name, NULL when there is none. */
 static const struct ctl_verb *
-policy_verb(const char *name)
+sub_verb(const char *verb, const char *name)
 {
 	static const struct ctl_verb *const subs[] = { &ctl_verb_policy_check,
 		&ctl_verb_policy_show, &ctl_verb_policy_test, &ctl_verb_policy_simulate };
+	const struct ctl_verb *v;
 
-	for (unsigned i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
+	for (unsigned i = 0; strcmp(verb, "policy") == 0 && i < sizeof(subs) / sizeof(subs[0]); i++)
 		if (strcmp(subs[i]->name + strlen("policy "), name) == 0)
 			return subs[i];
+	for (unsigned i = 0; strcmp(verb, "signatures") == 0 && (v = ctl_signatures_verb(i)); i++)
+		if (strcmp(v->name + strlen("signatures "), name) == 0)
+			return v;
 	return NULL;
 }
 
@@ -113,16 +118,15 @@ run(int argc, char **argv)
 				puts((*v)->name);
 	} else if (strcmp(what, "options") == 0) {
 		const struct ctl_verb *v = ctl_verb_find(of);
-		options_of(v && v->opts				   ? v
-			   : strcmp(of, "policy") == 0 && argc > 3 ? policy_verb(argv[3])
-								   : NULL);
+		options_of(v && v->opts ? v : argc > 3 ? sub_verb(of, argv[3]) : NULL);
 	} else if (strcmp(what, "values") == 0) {
 		values_of(of);
 	} else if (strcmp(what, "arguments") == 0) {
 		if (strcmp(of, "policy") == 0)
 			words("check, show, test, simulate");
 		else if (strcmp(of, "signatures") == 0)
-			words("match, list, lint, test, show, why, install, diff");
+			for (unsigned i = 0; ctl_signatures_verb(i); i++)
+				puts(ctl_signatures_verb(i)->name + strlen("signatures "));
 		else if (strcmp(of, "bypass") == 0)
 			words("on, off");
 		else if (strcmp(of, "hosts") == 0)

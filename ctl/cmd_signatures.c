@@ -2,194 +2,235 @@
 /* `phonehome signatures`: its command line and table of verbs. */
 #include "ctl/cmd_signatures.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/packs.h"
 #include "ctl/verbs.h"
 #include "signatures/base/yaml.h"
 
 enum { LINT_DAYS = 730 };
 
-static const struct verb {
-	const char *name;
-	int (*run)(const struct sigcmd *c);
-	const char *options; /* letters of those it takes, see `longs` */
-	int least, most;     /* arguments; most -1: any number */
-	const char *usage, *about, *example;
-} verbs[] = {
-	{ "match", sigcmd_match, "jp", 1, -1, "[--json] [--packs DIR] NAME...|-",
-	    "How the packs classify host names: one line a name, in order; - reads names from "
-	    "stdin.\n"
-	    "Columns, by tabs: name, vendor, country, product, function, signature.",
-	    "  phonehome signatures match ts01-b.cloudsink.net\n"
-	    "  phonehome signatures match --json - < names.txt" },
-	{ "list", sigcmd_list, "jp", 0, 0, "[--json] [--packs DIR]",
-	    "The packs: vendor, seat, owner, products and signatures, with their counts.",
-	    "  phonehome signatures list" },
-	{ "lint", sigcmd_lint, "pdn", 0, 0, "[--packs DIR] [--days N] [--notes]",
-	    "What is legal but wrong, useless or old: sources, dates older than N days (730), "
-	    "rules\n"
-	    "that can never match or win, examples missing. Exit 1 when anything is found.",
-	    "  phonehome signatures lint --days 365 --packs my-packs" },
-	{ "test", sigcmd_test, "p", 0, 0, "[--packs DIR]",
-	    "Runs the examples that the packs carry. Exit 1 when any fails.",
-	    "  phonehome signatures test" },
-	{ "show", sigcmd_show, "jp", 1, 1, "[--json] [--packs DIR] ID",
-	    "A pack, or one signature (pack/signature).",
-	    "  phonehome signatures show crowdstrike\n"
-	    "  phonehome signatures show --json crowdstrike/falcon-sensor-events" },
-	{ "why", sigcmd_why, "jp", 1, 1, "[--json] [--packs DIR] NAME",
-	    "All rules that look at a host name: which won, by which clause of the documented "
-	    "order,\n"
-	    "which lost, and which would need more than the name.",
-	    "  phonehome signatures why update.fortiguard.net" },
-	{ "diff", sigcmd_diff, "j", 2, 2, "[--json] OLD NEW",
-	    "What an update changes: signatures and patterns added, removed, changed. OLD and NEW "
-	    "are\n"
-	    "folders of packs or single packs.",
-	    "  phonehome signatures diff /usr/local/share/phonehome/packs new-packs" },
-	{ "install", sigcmd_install, "pku", 1, 1,
-	    "BUNDLE [--key FILE] [--allow-unsigned] [--packs DIR]",
-	    "Checks a bundle's signature, then its digests, then its packs, and replaces the "
-	    "folder of\n"
-	    "packs in one step. Older or altered bundles are refused and nothing changes.",
-	    "  phonehome signatures install packs.tar --key vendor.pub" },
-	{ "bundle", sigcmd_bundle, "okv", 1, 1, "DIR -o FILE [--key PRIVATE-KEY] [--version V]",
-	    "Makes a bundle from a folder of packs, signed when a key is given. The version is "
-	    "the\n"
-	    "highest of the packs' unless given.",
-	    "  phonehome signatures bundle signatures/packs -o packs.tar --key packs.key" },
-	{ "keygen", sigcmd_keygen, "", 1, 1, "NAME",
-	    "A new Ed25519 key pair: NAME.key (private, keep it) and NAME.pub.",
-	    "  phonehome signatures keygen packs" },
-};
-enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+enum sig_opt { O_DAYS = 1, O_NOTES, O_KEY, O_UNSIGNED, O_OUTPUT, O_VERSION };
 
-static const struct option longs[] = {
-	{ "json", no_argument, NULL, 'j' },
-	{ "packs", required_argument, NULL, 'p' },
-	{ "days", required_argument, NULL, 'd' },
-	{ "notes", no_argument, NULL, 'n' },
-	{ "key", required_argument, NULL, 'k' },
-	{ "allow-unsigned", no_argument, NULL, 'u' },
-	{ "output", required_argument, NULL, 'o' },
-	{ "version", required_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
+static const struct ctl_opt ask_opts[] = { CTL_OPT_PACKS, CTL_OPT_JSON, CTL_OPT_HELP, { 0 } };
+static const struct ctl_opt test_opts[] = { CTL_OPT_PACKS, CTL_OPT_HELP, { 0 } };
+static const struct ctl_opt diff_opts[] = { CTL_OPT_JSON, CTL_OPT_HELP, { 0 } };
+static const struct ctl_opt keygen_opts[] = { CTL_OPT_HELP, { 0 } };
+static const struct ctl_opt lint_opts[] = {
+	CTL_OPT_PACKS,
+	{ "days", 0, "N", O_DAYS, "reviewed longer ago is old (730)" },
+	{ "notes", 0, NULL, O_NOTES, "also what is worth knowing and no fault" },
+	CTL_OPT_HELP,
+	{ 0 },
+};
+static const struct ctl_opt install_opts[] = {
+	{ "key", 'k', "FILE", O_KEY, "the public key that must have signed it" },
+	{ "allow-unsigned", 0, NULL, O_UNSIGNED,
+	    "take a bundle that nobody signed; status says so" },
+	CTL_OPT_PACKS,
+	CTL_OPT_HELP,
+	{ 0 },
+};
+static const struct ctl_opt bundle_opts[] = {
+	{ "output", 'o', "FILE", O_OUTPUT, "where to write it" },
+	{ "key", 'k', "FILE", O_KEY, "the private key to sign with" },
+	{ "version", 0, "V", O_VERSION, "its version (default: the highest of the packs')" },
+	CTL_OPT_HELP,
 	{ 0 },
 };
 
-static void
-help_all(FILE *to)
-{
-	fprintf(to, "usage: phonehome signatures VERB [OPTION]... [ARGUMENT]...\n\n"
-		    "What the packs know of vendors, and their upkeep.\n\n");
-	for (unsigned i = 0; i < VERBS; i++)
-		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].usage);
-	fprintf(to, "\nPacks are read from --packs, $PHONEHOME_PACKS, or the installed folder.\n"
-		    "`phonehome signatures VERB --help` tells more, with examples.\n");
-}
-
-static void
-help_one(const struct verb *v)
-{
-	printf("usage: phonehome signatures %s %s\n\n%s\n\nExamples:\n%s\n", v->name, v->usage,
-	    v->about, v->example);
-}
-
-static int
-misuse(const struct verb *v, const char *what, const char *which)
-{
-	fprintf(stderr, "phonehome signatures %s: %s%s (try: phonehome signatures %s --help)\n",
-	    v->name, what, which, v->name);
-	return 2;
-}
+static const struct sub {
+	struct ctl_verb verb;
+	int (*run)(const struct sigcmd *c);
+	int least, most; /* arguments; most -1: any number */
+} subs[] = {
+	{ { .name = "signatures match",
+	      .usage = "[--json] [--packs DIR] NAME...|-",
+	      .summary = "how the packs classify host names",
+	      .about = "One line a name, in order; - reads names from stdin.\n"
+		       "Columns, by tabs: name, vendor, country, product, function, signature.",
+	      .examples = "phonehome signatures match ts01-b.cloudsink.net\n"
+			  "phonehome signatures match --json - < names.txt",
+	      .opts = ask_opts },
+	    sigcmd_match, 1, -1 },
+	{ { .name = "signatures list",
+	      .usage = "[--json] [--packs DIR]",
+	      .summary = "the packs: vendor, seat, owner, how many products and signatures",
+	      .examples = "phonehome signatures list",
+	      .opts = ask_opts },
+	    sigcmd_list, 0, 0 },
+	{ { .name = "signatures lint",
+	      .usage = "[--packs DIR] [--days N] [--notes]",
+	      .summary = "what is legal but wrong, useless or old",
+	      .about = "Sources, dates older than N days, rules that can never match or win, "
+		       "examples missing.\nExit 1 when anything is found.",
+	      .examples = "phonehome signatures lint --days 365 --packs my-packs",
+	      .opts = lint_opts },
+	    sigcmd_lint, 0, 0 },
+	{ { .name = "signatures test",
+	      .usage = "[--packs DIR]",
+	      .summary = "run the examples that the packs carry",
+	      .about = "Exit 1 when any fails.",
+	      .examples = "phonehome signatures test",
+	      .opts = test_opts },
+	    sigcmd_test, 0, 0 },
+	{ { .name = "signatures show",
+	      .usage = "[--json] [--packs DIR] ID",
+	      .summary = "a pack, or one signature (pack/signature)",
+	      .examples = "phonehome signatures show crowdstrike\n"
+			  "phonehome signatures show --json crowdstrike/falcon-sensor-events",
+	      .opts = ask_opts },
+	    sigcmd_show, 1, 1 },
+	{ { .name = "signatures why",
+	      .usage = "[--json] [--packs DIR] NAME",
+	      .summary = "all rules that look at a host name, and why one won",
+	      .about = "Which won, by which clause of the documented order, which lost, and which "
+		       "would need more\nthan the name.",
+	      .examples = "phonehome signatures why update.fortiguard.net",
+	      .opts = ask_opts },
+	    sigcmd_why, 1, 1 },
+	{ { .name = "signatures diff",
+	      .usage = "[--json] OLD NEW",
+	      .summary = "what an update changes",
+	      .about =
+		  "Signatures and patterns added, removed, changed. OLD and NEW are folders of "
+		  "packs or single\npacks.",
+	      .examples = "phonehome signatures diff /usr/local/share/phonehome/packs new-packs",
+	      .opts = diff_opts },
+	    sigcmd_diff, 2, 2 },
+	{ { .name = "signatures install",
+	      .usage = "BUNDLE [--key FILE] [--allow-unsigned] [--packs DIR]",
+	      .summary = "replace the packs by a bundle's, once it proved good",
+	      .about =
+		  "Checks a bundle's signature, then its digests, then its packs, and replaces "
+		  "the folder of\npacks in one step. Older or altered bundles are refused and "
+		  "nothing changes.",
+	      .examples = "phonehome signatures install packs.tar --key vendor.pub",
+	      .opts = install_opts },
+	    sigcmd_install, 1, 1 },
+	{ { .name = "signatures bundle",
+	      .usage = "DIR -o FILE [--key PRIVATE-KEY] [--version V]",
+	      .summary = "make a bundle from a folder of packs",
+	      .about = "Signed when a key is given.",
+	      .examples =
+		  "phonehome signatures bundle signatures/packs -o packs.tar --key packs.key",
+	      .opts = bundle_opts },
+	    sigcmd_bundle, 1, 1 },
+	{ { .name = "signatures keygen",
+	      .usage = "NAME",
+	      .summary = "a new Ed25519 key pair: NAME.key (private, keep it) and NAME.pub",
+	      .examples = "phonehome signatures keygen packs",
+	      .opts = keygen_opts },
+	    sigcmd_keygen, 1, 1 },
+};
+enum { N_SUBS = sizeof(subs) / sizeof(subs[0]) };
 
 static const char *
-name_of(int letter)
+word_of(const struct sub *s)
 {
-	for (const struct option *o = longs; o->name; o++)
-		if (o->val == letter)
-			return o->name;
-	return "";
+	return s->verb.name + strlen("signatures ");
 }
 
-static bool
-take(struct sigcmd *c, int opt, const char *arg)
+const struct ctl_verb *
+ctl_signatures_verb(unsigned i)
 {
-	char *end;
-
-	switch (opt) {
-	case 'j': c->json = true; break;
-	case 'p': c->packs = arg; break;
-	case 'n': c->notes = true; break;
-	case 'k': c->key = arg; break;
-	case 'u': c->allow_unsigned = true; break;
-	case 'o': c->output = arg; break;
-	case 'v': c->version = arg; break;
-	case 'd':
-		c->days = (unsigned)strtoul(arg, &end, 10);
-		return *arg && !*end && c->days > 0 && c->days <= 36500;
-	default: break;
-	}
-	return true;
+	return i < N_SUBS ? &subs[i].verb : NULL;
 }
 
 static int
-run(const struct verb *v, int argc, char **argv)
+help_all(FILE *to)
 {
-	struct sigcmd c = { .verb = v->name, .days = LINT_DAYS };
-	int opt;
-
-	optind = 0;
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "jo:p:k:h", longs, NULL)) != -1) {
-		if (opt == 'h') {
-			help_one(v);
-			return 0;
-		}
-		if (opt == '?')
-			return misuse(
-			    v, "unknown option, or one without its value: ", argv[optind - 1]);
-		if (!strchr(v->options, opt))
-			return misuse(v, "takes no option --", name_of(opt));
-		if (!take(&c, opt, optarg))
-			return misuse(v, "wrong number of days: ", optarg);
-	}
-	c.argc = argc - optind;
-	c.argv = argv + optind;
-	if (c.argc < v->least || (v->most >= 0 && c.argc > v->most))
-		return misuse(
-		    v, c.argc < v->least ? "an argument is missing" : "too many arguments", "");
-	if (!c.packs)
-		c.packs = sig_packs_default_dir();
-	opt = v->run(&c);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "phonehome signatures %s: stdout could not be written\n", v->name);
-		return opt ? opt : 1;
-	}
-	return opt;
+	fprintf(to, "phonehome signatures: %s\n\nusage: phonehome signatures VERB ...\n\n",
+	    ctl_verb_signatures.summary);
+	for (unsigned i = 0; i < N_SUBS; i++)
+		fprintf(to, "  %-8s %s\n", word_of(&subs[i]), subs[i].verb.summary);
+	fputs("\nPacks are read from --packs, $PHONEHOME_PACKS, or the installed folder.\n"
+	      "Each explains itself, with examples: phonehome signatures VERB --help. The format: "
+	      "phonehome-packs(5)\n",
+	    to);
+	return to == stdout ? ctl_finish(CTL_OK) : CTL_USAGE;
 }
 
-int
-ctl_cmd_signatures(int argc, char **argv)
+static int
+take(struct sigcmd *c, struct ctl_common *common, int id, const char *value)
 {
-	const char *names[VERBS], *near;
+	int code = -1;
+	char *end;
 
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		help_all(argc < 2 ? stderr : stdout);
-		return argc < 2 ? 2 : 0;
+	switch (id) {
+	case O_NOTES: c->notes = true; return code;
+	case O_KEY: c->key = value; return code;
+	case O_UNSIGNED: c->allow_unsigned = true; return code;
+	case O_OUTPUT: c->output = value; return code;
+	case O_VERSION: c->version = value; return code;
+	case O_DAYS:
+		c->days = (unsigned)strtoul(value, &end, 10);
+		if (*value >= '0' && *value <= '9' && !*end && c->days > 0 && c->days <= 36500)
+			return code;
+		return ctl_usage(common->verb, "--days %s: want 1 to 36500 days", value);
+	default: ctl_common_take(common, id, value, &code); return code;
 	}
-	for (unsigned i = 0; i < VERBS; i++) {
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return run(&verbs[i], argc - 1, argv + 1);
-		names[i] = verbs[i].name;
+}
+
+/* argv is taken for the arguments: those that are no options move to its front. */
+static int
+read_args(const struct sub *s, struct sigcmd *c, int argc, char **argv)
+{
+	struct ctl_common common;
+	struct ctl_args a;
+	const char *value;
+	int id, code;
+
+	ctl_common_init(&common, &s->verb);
+	ctl_args_init(&a, &s->verb, argc, argv);
+	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL) {
+			argv[c->argc++] = argv[a.at - 1];
+			continue;
+		}
+		code = take(c, &common, id, value);
+		if (code >= 0)
+			return code;
 	}
-	near = sig_nearest(argv[1], names, VERBS);
-	fprintf(stderr,
-	    "phonehome signatures: no verb '%s'%s%s%s (see phonehome signatures --help)\n", argv[1],
-	    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
-	return 2;
+	if (c->argc < s->least)
+		return ctl_usage(&s->verb, "an argument is missing: %s", s->verb.usage);
+	if (s->most >= 0 && c->argc > s->most)
+		return ctl_usage(&s->verb, "what is \"%s\" here?", argv[s->most]);
+	c->argv = argv;
+	c->json = common.format == CTL_JSON;
+	c->packs = ctl_packs_path(common.packs);
+	return -1;
+}
+
+static int
+run(int argc, char **argv)
+{
+	const char *words[N_SUBS];
+
+	if (argc < 2)
+		return help_all(stderr);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
+		return help_all(stdout);
+	for (unsigned i = 0; i < N_SUBS; i++) {
+		struct sigcmd c = { .verb = &subs[i].verb, .days = LINT_DAYS };
+
+		words[i] = word_of(&subs[i]);
+		if (strcmp(argv[1], words[i]) != 0)
+			continue;
+		int code = read_args(&subs[i], &c, argc - 1, argv + 1);
+		return code >= 0 ? code : ctl_finish(subs[i].run(&c));
+	}
+	const char *near = sig_nearest(argv[1], words, N_SUBS);
+	if (near)
+		return ctl_usage(
+		    &ctl_verb_signatures, "unknown verb %s: did you mean %s?", argv[1], near);
+	return ctl_usage(&ctl_verb_signatures, "unknown verb %s", argv[1]);
 }
 
 int
@@ -221,5 +262,5 @@ const struct ctl_verb ctl_verb_signatures = {
 	.group = "decide",
 	.usage = "match|list|lint|test|show|why|diff|install|bundle|keygen ...",
 	.summary = "what the packs know: ask, check, explain, update them",
-	.run = ctl_cmd_signatures,
+	.run = run,
 };

@@ -6,11 +6,12 @@
 #ifndef CTL_CMD_SIGNATURES_H
 #define CTL_CMD_SIGNATURES_H
 
+#include "ctl/cli.h"
 #include "signatures/pack.h"
 
-/* The options of all verbs; those that a verb does not take are refused before it runs. */
+/* What the command line said; each verb takes its own part of it. argv's strings. */
 struct sigcmd {
-	const char *verb;
+	const struct ctl_verb *verb; /* for messages */
 	bool json;
 	const char *packs; /* never NULL */
 	unsigned days;

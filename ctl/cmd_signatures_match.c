@@ -90,8 +90,8 @@ match_stdin(const struct matcher *m)
 	}
 	free(line);
 	if (ferror(stdin)) {
-		fprintf(stderr, "phonehome signatures match: stdin could not be read\n");
-		return 1;
+		ctl_error("stdin could not be read");
+		return CTL_FAILED;
 	}
 	return 0;
 }
@@ -107,8 +107,8 @@ sigcmd_match(const struct sigcmd *c)
 		return code;
 	sig_packs_free(packs);
 	if (sig_scratch_new(m.rules, &m.scratch) != 0) {
-		fprintf(stderr, "phonehome signatures match: out of memory\n");
-		code = 1;
+		ctl_error("out of memory");
+		code = CTL_FAILED;
 	}
 	for (int i = 0; i < c->argc && !code; i++) {
 		if (strcmp(c->argv[i], "-") == 0)

@@ -109,8 +109,8 @@ sigcmd_test(const struct sigcmd *c)
 	if (code)
 		return code;
 	if (sig_examples_run(packs, rules, &diag, &f) != 0) {
-		fprintf(stderr, "phonehome signatures test: out of memory\n");
-		code = 1;
+		ctl_error("out of memory");
+		code = CTL_FAILED;
 	} else {
 		sig_diag_print(&diag, stdout);
 		printf("%u examples that match, %u near misses: %u failed\n", f.match, f.no_match,
@@ -145,7 +145,7 @@ sigcmd_install(const struct sigcmd *c)
 		printf("installed version %s in %s%s\n", version, c->packs,
 		    c->key ? "" : " (unsigned)");
 	if (err && diag.n == 0)
-		fprintf(stderr, "%s: %s\n", c->argv[0], strerror(-err));
+		ctl_error("%s: %s", c->argv[0], strerror(-err));
 	return sigcmd_say(&diag, err ? code_of(err) : 0);
 }
 
@@ -155,16 +155,10 @@ sigcmd_bundle(const struct sigcmd *c)
 	struct sig_diag diag = { 0 };
 	int err;
 
-	if (!c->output) {
-		fprintf(stderr, "phonehome signatures bundle: where to? -o FILE\n");
-		return 2;
-	}
-	if (c->version && strspn(c->version, "0123456789.") != strlen(c->version)) {
-		fprintf(stderr,
-		    "phonehome signatures bundle: '%s' is no version: digits and dots\n",
-		    c->version);
-		return 2;
-	}
+	if (!c->output)
+		return ctl_usage(c->verb, "where to? -o FILE");
+	if (c->version && strspn(c->version, "0123456789.") != strlen(c->version))
+		return ctl_usage(c->verb, "--version %s: want digits and dots", c->version);
 	err = sig_bundle_make(c->argv[0], c->output, c->version, c->key, &diag);
 	if (!err)
 		printf("wrote %s%s\n", c->output, c->key ? "" : " (unsigned)");
@@ -178,6 +172,8 @@ sigcmd_keygen(const struct sigcmd *c)
 	char *private_file = NULL, *public_file = NULL;
 	int err = -ENOMEM;
 
+	if (c->argv[0][0] == '\0')
+		return ctl_usage(c->verb, "a key needs a name");
 	if (asprintf(&private_file, "%s.key", c->argv[0]) >= 0 &&
 	    asprintf(&public_file, "%s.pub", c->argv[0]) >= 0)
 		err = sig_bundle_keygen(private_file, public_file, &diag);

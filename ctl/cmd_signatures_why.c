@@ -191,10 +191,8 @@ sigcmd_why(const struct sigcmd *c)
 	struct sig_scratch *scratch = NULL;
 	int code;
 
-	if (n < 0) {
-		fprintf(stderr, "phonehome signatures why: that is no host name\n");
-		return 2;
-	}
+	if (n < 0)
+		return ctl_usage(c->verb, "%s: that is no host name", c->argv[0]);
 	code = sigcmd_load(c->packs, &packs, &rules);
 	if (code)
 		return code;
@@ -339,11 +337,9 @@ sigcmd_show(const struct sigcmd *c)
 		if (strcmp(packs->files[f].pack->id, c->argv[0]) == 0)
 			pack = packs->files[f].pack;
 	if (!pack) {
-		fprintf(stderr,
-		    "phonehome signatures show: no pack or signature of that id in %s "
-		    "(see phonehome signatures list)\n",
-		    c->packs);
-		code = 2;
+		ctl_error("no pack or signature %s in %s (see phonehome signatures list)",
+		    c->argv[0], c->packs);
+		code = CTL_USAGE;
 	} else if (!s) {
 		show_pack(pack, c->json);
 	} else if (c->json) {

@@ -2,34 +2,14 @@
 /* Finding and loading packs and a policy. */
 #include "ctl/packs.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/cli.h"
 
 const char *
 ctl_packs_path(const char *given)
 {
-	static const char *const beside[] = { "../share/phonehome/packs",
-		"../../signatures/packs" };
-	static char path[PATH_MAX + 64];
-	const char *env = getenv("PHONEHOME_PACKS");
-	char exe[PATH_MAX];
-
-	if (given)
-		return given;
-	if (env && *env)
-		return env;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash = n > 0 ? memrchr(exe, '/', (size_t)n) : NULL;
-	for (size_t i = 0; slash && i < sizeof(beside) / sizeof(beside[0]); i++) {
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - exe), exe, beside[i]);
-		if (access(path, R_OK | X_OK) == 0)
-			return path;
-	}
-	return PHONEHOME_PACK_DIR;
+	return given ? given : sig_packs_default_dir();
 }
 
 int

@@ -11,7 +11,7 @@ extern const struct ctl_verb ctl_verb_scan, ctl_verb_report, ctl_verb_hosts, ctl
     ctl_verb_signatures, ctl_verb_status, ctl_verb_reload, ctl_verb_bypass, ctl_verb_stop,
     ctl_verb_doctor, ctl_verb_version, ctl_verb_help_, ctl_verb_complete;
 
-/* `phonehome signatures ...` reads its own command line. */
-int ctl_cmd_signatures(int argc, char **argv);
+/* The i-th verb under `phonehome signatures`, for completion; NULL after the last. */
+const struct ctl_verb *ctl_signatures_verb(unsigned i);
 
 #endif

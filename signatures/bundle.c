@@ -102,8 +102,10 @@ write_key(const char *path, EVP_PKEY *key, bool is_private, struct sig_diag *dia
 	}
 	ok = is_private ? PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1
 			: PEM_write_PUBKEY(f, key) == 1;
-	if (fclose(f) != 0 || !ok)
+	if (fclose(f) != 0 || !ok) {
+		(void)unlink(path); /* half a key is none */
 		return bundle_fault(diag, path, "could not be written");
+	}
 	return 0;
 }
 
@@ -116,8 +118,11 @@ sig_bundle_keygen(const char *private_file, const char *public_file, struct sig_
 	if (!key)
 		return bundle_fault(diag, private_file, "libcrypto made no key");
 	err = write_key(private_file, key, true, diag);
-	if (!err)
+	if (!err) {
 		err = write_key(public_file, key, false, diag);
+		if (err)
+			(void)unlink(private_file); /* else the next try would find it in the way */
+	}
 	EVP_PKEY_free(key);
 	return err;
 }
@@ -351,6 +356,16 @@ write_bundle(const char *bundle, const struct pack_file **files, unsigned n, con
 	return ok ? 0 : -EIO;
 }
 
+/* What a full disk left of an output file; a device that was named as one stays. */
+static void
+remove_rest(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)unlink(path);
+}
+
 int
 sig_bundle_make(const char *dir, const char *bundle, const char *version, const char *key_file,
     struct sig_diag *diag)
@@ -380,8 +395,10 @@ sig_bundle_make(const char *dir, const char *bundle, const char *version, const 
 	if (!err) {
 		err = write_bundle(
 		    bundle, files, packs->n, manifest, len, sig, key_file ? sizeof(sig) : 0);
-		if (err)
+		if (err) {
+			remove_rest(bundle);
 			bundle_fault(diag, bundle, "could not be written");
+		}
 	}
 	free(manifest);
 	free(files);

@@ -42,6 +42,15 @@ def run(*args, stdin=""):
     return done.returncode, done.stdout.decode("ascii"), done.stderr.decode()
 
 
+def reader_gone(*args):
+    """Exit code and stderr of a verb whose stdout was closed by its reader."""
+    r, w = os.pipe()
+    os.close(r)
+    done = subprocess.run([PHONEHOME, "signatures", *args], stdout=w, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(w)
+    return done.returncode, done.stderr.decode()
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         packs = os.path.join(top, "packs")
@@ -80,12 +89,19 @@ def names(packs):
     check("match, no folder", run("match", "--packs", packs + "/none", "x")[0], 2)
     check("match, no name", run("match")[0], 2)
     check("no verb", run()[0], 2)
-    check("bad verb", run("mach"), (2, "", "phonehome signatures: no verb 'mach': did you mean "
-                                    "'match'? (see phonehome signatures --help)\n"))
+    check("bad verb", run("mach"), (2, "", "phonehome signatures: unknown verb mach: did you mean match? "
+                                    "(see phonehome signatures --help)\n"))
     check("bad option", run("list", "--key", "x")[0], 2)
+    check("near option", run("list", "--jsn")[2], "phonehome signatures list: unknown option --jsn: did you mean "
+          "--json? (see phonehome signatures list --help)\n")
+    check("options after arguments", run("match", "x.acme.ch", "--json")[1][:20], '{"name":"x.acme.ch",')
+    check("hostile argument", run("show", "a\x1b[2J")[2].count("\\x1b"), 1)
+    check("a reader that goes away", reader_gone("list"), (0, ""))
+    check("no name for a key", run("keygen", "")[0], 2)
+    check("no key left behind", (run("keygen", packs + "/none/k")[0], os.path.exists(packs + "/none")), (1, False))
     for verb in ("match", "list", "lint", "test", "show", "why", "diff", "install", "bundle", "keygen"):
         code, out, err = run(verb, "--help")
-        check(f"{verb} --help", (code, "Examples:" in out, err), (0, True, ""))
+        check(f"{verb} --help", (code, "examples:" in out, err), (0, True, ""))
 
 
 def about():

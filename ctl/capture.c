@@ -102,7 +102,12 @@ ctl_capture_open(const char *path, struct ctl_capture **ret_capture, char why[st
 	c->pcap = pcap_fopen_offline_with_tstamp_precision(
 	    c->file, PCAP_TSTAMP_PRECISION_MICRO, errbuf);
 	if (!c->pcap) {
-		snprintf(why, 256, "not a capture: %s", errbuf);
+		if (c->file != stdin && c->size == 0 && feof(c->file))
+			snprintf(why, 256, "not a capture: it is empty");
+		else
+			snprintf(why, 256, "not a capture: %s%s",
+			    strncmp(errbuf, "truncated", 9) == 0 ? "its head is cut off: " : "",
+			    errbuf);
 		if (c->file != stdin)
 			fclose(c->file);
 		ctl_capture_close(c);
@@ -185,8 +190,13 @@ broken(struct ctl_capture *c, char why[static 256])
 	unsigned long long n = c->packets;
 
 	c->fault = false;
-	if (strncmp(text, "truncated dump file", 19) == 0)
+	if (strncmp(text, "truncated", 9) == 0)
 		snprintf(why, 256, "truncated after packet %llu", n);
+	else if (strstr(text, "different from the type of the first interface"))
+		snprintf(why, 256,
+		    "after packet %llu: interfaces of different link types, which "
+		    "libpcap cannot read: scan a capture of each (tshark -w)",
+		    n);
 	else
 		snprintf(why, 256, "damaged after packet %llu: %.200s", n, text);
 	return -EBADMSG;

@@ -132,7 +132,8 @@ run(int argc, char **argv)
 			break;
 		usleep(300 * 1000);
 	} while (true);
-	ctl_print_end(f.print);
+	if (ctl_print_end(f.print) == 0 && code == CTL_OK && f.common.format == CTL_TABLE)
+		ctl_note("%s: nothing that matches", ctl_source_name(source));
 	ctl_source_close(source);
 	return ctl_finish(code);
 }

@@ -227,8 +227,9 @@ print_entry(struct hosts *h, struct ctl_print *p, const struct entry *e)
 	return ctl_print_row(p, v);
 }
 
+/* `whole`: the source gave all it has, so that nothing to show means nobody. */
 static void
-print_all(struct hosts *h, uint64_t limit)
+print_all(struct hosts *h, uint64_t limit, bool whole)
 {
 	struct ctl_print *p = ctl_print_new(stdout, h->common.format, columns);
 	uint64_t shown = 0;
@@ -245,7 +246,7 @@ print_all(struct hosts *h, uint64_t limit)
 	}
 	free(h->entries);
 	ctl_print_end(p);
-	if (shown == 0 && h->common.format == CTL_TABLE)
+	if (shown == 0 && whole && h->common.format == CTL_TABLE)
 		ctl_note("no host%s%s%s", h->not_seen_us ? " that fell silent" : "",
 		    h->what ? " runs " : "", h->what ? h->what : "");
 	if (h->readers > 0 && h->common.format == CTL_TABLE)
@@ -300,7 +301,7 @@ run(int argc, char **argv)
 	h.common.filter.limit = 0;
 	code = ctl_source_rows(source, &h.common.filter, take_row, &h);
 	fold_entries(&h);
-	print_all(&h, limit);
+	print_all(&h, limit, code == CTL_OK);
 	ctl_source_close(source);
 	return ctl_finish(code);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options that several verbs take, and messages. */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -52,20 +53,59 @@ take_limit(struct ctl_common *c, const char *value)
 	return false;
 }
 
+/* "US,IL": a filter that can match nothing is a slip of the hand, not an empty answer. */
+static bool
+take_countries(struct ctl_common *c, const char *value)
+{
+	const char *p = value;
+
+	while (isalpha((unsigned char)p[0]) && isalpha((unsigned char)p[1]) && p[2] == ',')
+		p += 3;
+	c->filter.country = value;
+	if (isalpha((unsigned char)p[0]) && isalpha((unsigned char)p[1]) && p[2] == '\0')
+		return true;
+	ctl_usage(c->verb, "--country %s: want two letters each (ISO 3166): US,IL", value);
+	return false;
+}
+
+/* A time of the span, whose ends must not have crossed. */
+static bool
+take_span(struct ctl_common *c, const char *option, const char *value, uint64_t *ret)
+{
+	const struct store_filter *f = &c->filter;
+
+	if (!take_time(c, option, value, ret))
+		return false;
+	if (!f->since_us || !f->until_us || f->since_us <= f->until_us)
+		return true;
+	ctl_usage(c->verb, "--%s %s: the span ends before it begins", option, value);
+	return false;
+}
+
+static bool
+take_name(struct ctl_common *c, const char *option, const char *value, const char **ret)
+{
+	*ret = value;
+	if (*value)
+		return true;
+	ctl_usage(c->verb, "--%s needs a name", option);
+	return false;
+}
+
 static bool
 take_filter(struct ctl_common *c, int id, const char *value, bool *ret_ok)
 {
 	struct store_filter *f = &c->filter;
 
 	switch (id) {
-	case CTL_O_VENDOR: f->vendor = value; return true;
-	case CTL_O_PRODUCT: f->product = value; return true;
-	case CTL_O_COUNTRY: f->country = value; return true;
-	case CTL_O_CATEGORY: f->category = value; return true;
+	case CTL_O_VENDOR: *ret_ok = take_name(c, "vendor", value, &f->vendor); return true;
+	case CTL_O_PRODUCT: *ret_ok = take_name(c, "product", value, &f->product); return true;
+	case CTL_O_COUNTRY: *ret_ok = take_countries(c, value); return true;
+	case CTL_O_CATEGORY: *ret_ok = take_name(c, "category", value, &f->category); return true;
 	case CTL_O_FORWARDERS: f->forwarders = true; return true;
 	case CTL_O_LIMIT: *ret_ok = take_limit(c, value); return true;
-	case CTL_O_SINCE: *ret_ok = take_time(c, "since", value, &f->since_us); return true;
-	case CTL_O_UNTIL: *ret_ok = take_time(c, "until", value, &f->until_us); return true;
+	case CTL_O_SINCE: *ret_ok = take_span(c, "since", value, &f->since_us); return true;
+	case CTL_O_UNTIL: *ret_ok = take_span(c, "until", value, &f->until_us); return true;
 	case CTL_O_FUNCTION:
 		f->function = take_word(c, "function", value, sig_function_parse(value),
 		    "update, telemetry, cloud-lookup, management, licensing, crash-report, tunnel, "

@@ -103,8 +103,8 @@ ctl_when(const char *s, uint64_t now_us, uint64_t *ret_us)
 	for (size_t i = 0; p != s && i < sizeof(units) / sizeof(units[0]); i++) {
 		if (p[0] != units[i].letter || p[1] != '\0')
 			continue;
-		uint64_t back = n * units[i].s * US_PER_S;
-		*ret_us = back < now_us ? now_us - back : 0;
+		uint64_t unit = units[i].s * US_PER_S;
+		*ret_us = n <= now_us / unit ? now_us - n * unit : 0;
 		return 0;
 	}
 	return proto_time_parse(s, ret_us);

@@ -130,11 +130,19 @@ ctl_print_json(FILE *to, json_t *json)
 	json_decref(json);
 }
 
-/* --- CSV, RFC 4180 but for the line end, which is a bare newline --- */
+/*
+ * --- CSV, RFC 4180 but for the line end, which is a bare newline ---
+ *
+ * Spreadsheets take text that begins with one of these for a formula, and names come from whoever
+ * sends packets: the sign is escaped like any byte that may not be shown.
+ */
+static const char formula_signs[] = "=+-@";
 
 static void
 csv_text(FILE *to, const char *s)
 {
+	if (*s && strchr(formula_signs, *s))
+		fprintf(to, "\\x%02x", (unsigned char)*s++);
 	if (!strpbrk(s, ",\"\r\n") && s[0] != ' ' && (s[0] == '\0' || s[strlen(s) - 1] != ' ')) {
 		fputs(s, to);
 		return;

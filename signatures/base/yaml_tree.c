@@ -57,6 +57,11 @@ sig_yaml_tree_parse(const char *path, const char *text, size_t len, struct sig_y
 		return -ENOMEM;
 	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	/* Editors on Windows begin with a byte order mark, which a stated encoding leaves in. */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (!yaml_parser_load(&parser, &doc)) {
 		err = syntax_error(&parser, path, text, len, diag);

@@ -22,6 +22,7 @@ redis_close(struct store *store)
 		return;
 	rds_close(r);
 	explicit_bzero(&r->url, sizeof(r->url));
+	free(r->asked);
 	free(r);
 }
 
@@ -122,10 +123,35 @@ rds_words(struct rds_args *a, const char *const *words, int n)
 		rds_arg(a, words[i]);
 }
 
+/* A reader's commands are kept until they are answered: MOVED sends them to another node. */
+static void
+keep(struct rds *r, const char *text, size_t len)
+{
+	if (r->asked_len + len > r->asked_cap) {
+		size_t cap = (r->asked_len + len) * 2;
+		char *more = realloc(r->asked, cap);
+
+		if (!more)
+			return;
+		r->asked = more;
+		r->asked_cap = cap;
+	}
+	memcpy(r->asked + r->asked_len, text, len);
+	r->asked_len += len;
+}
+
 void
 rds_append(struct rds *r, const struct rds_args *a)
 {
-	(void)redisAppendCommandArgv(r->c, a->n, (const char **)(uintptr_t)a->v, a->len);
+	char *text = NULL;
+	long long len = redisFormatCommandArgv(&text, a->n, (const char **)(uintptr_t)a->v, a->len);
+
+	if (len > 0) {
+		(void)redisAppendFormattedCommand(r->c, text, (size_t)len);
+		if (r->state == RDS_READY && r->store->mode == STORE_READ)
+			keep(r, text, (size_t)len);
+		redisFreeCommand(text);
+	}
 	r->awaiting++;
 }
 

@@ -5,7 +5,7 @@
  * later; a server that answers in half a second is slow, not dead.
  *
  * hiredis formats commands and parses replies; sockets, time-outs and waiting are done here, since
- * its own calls block.
+ * its own calls block. What is said first on a connection is redis_greet.c's.
  */
 #include "ctl/store/redis_impl.h"
 
@@ -23,7 +23,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 2000, REPLY_BYTES_MAX = 64 << 20 };
+enum {
+	BACKOFF_MIN_MS = 100,
+	BACKOFF_MAX_MS = 2000,
+	LIST_AGAIN_MS = 30000,
+	REPLY_BYTES_MAX = 64 << 20,
+};
 
 static int step(struct rds *r, short *ret_events);
 static void wait_for(struct rds *r, short events, uint64_t until_ms);
@@ -73,17 +78,25 @@ rds_disconnect(struct rds *r)
 void
 rds_fail(struct rds *r, const char *what)
 {
-	const struct rds_target *t = r->have_master || r->url.n_at == 0 ? &r->master
-									: &r->url.at[0];
+	const struct rds_target *t = rds_target_of(r);
 
-	store_failed(r->store, "redis %s: %s", t->host[0] ? t->host : r->url.path, what);
+	if (t)
+		store_failed(r->store, "redis %s port %u: %s", t->host, t->port, what);
+	else
+		store_failed(r->store, "redis %s: %s", r->url.path, what);
 	r->store->stats.up = false;
 	if (r->state == RDS_BATCH && r->batch.n_commands != 0)
 		r->batch.in_doubt = true;
 	rds_disconnect(r);
 	r->state = r->state == RDS_RESOLVE && r->lookup ? RDS_RESOLVE : RDS_DOWN;
-	if (r->url.sentinel)
-		r->have_master = false;
+	/* next from the beginning: another sentinel, another node of the cluster may know */
+	r->have_master = false;
+	r->next_at++;
+	r->hops = 0;
+	r->listed = r->listing; /* where the list is kept is away: store first, list later */
+	if (r->listing)
+		r->list_again_ms = store_now_ms() + LIST_AGAIN_MS;
+	r->listing = r->list_elsewhere = false;
 	r->jitter = r->jitter * 1103515245u + 12345u;
 	r->backoff_ms = r->backoff_ms * 2;
 	if (r->backoff_ms < BACKOFF_MIN_MS)
@@ -117,15 +130,15 @@ rds_close(struct rds *r)
 
 /* --- steps: 1 went on, 0 must wait, < 0 failed (rds_fail() was called) --- */
 
-static int
-failed(struct rds *r, const char *what, int err)
+int
+rds_failed(struct rds *r, const char *what, int err)
 {
 	rds_fail(r, what);
 	return err;
 }
 
-static void
-begin(struct rds *r, enum rds_state state)
+void
+rds_begin(struct rds *r, enum rds_state state)
 {
 	r->state = state;
 	r->answered = 0;
@@ -133,10 +146,14 @@ begin(struct rds *r, enum rds_state state)
 	r->step_until_ms = store_now_ms() + r->store->timeout_ms;
 }
 
-static const struct rds_target *
-target(const struct rds *r)
+const struct rds_target *
+rds_target_of(const struct rds *r)
 {
-	return r->have_master ? &r->master : &r->url.at[r->next_at % r->url.n_at];
+	if (r->listing)
+		return &r->list_at;
+	if (r->have_master)
+		return &r->master;
+	return r->url.n_at == 0 ? NULL : &r->url.at[r->next_at % r->url.n_at];
 }
 
 static int
@@ -145,7 +162,7 @@ connect_to(struct rds *r, const struct sockaddr *sa, socklen_t len)
 	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
-		return failed(r, strerror(errno), -errno);
+		return rds_failed(r, strerror(errno), -errno);
 	if (sa->sa_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
@@ -153,16 +170,16 @@ connect_to(struct rds *r, const struct sockaddr *sa, socklen_t len)
 		int err = errno;
 
 		(void)close(fd);
-		return failed(r, strerror(err), -err);
+		return rds_failed(r, strerror(err), -err);
 	}
 	r->c = redisConnectFd(fd);
 	if (!r->c || r->c->err) {
 		(void)close(fd);
-		return failed(r, "no memory", -ENOMEM);
+		return rds_failed(r, "no memory", -ENOMEM);
 	}
 	r->c->flags &= ~REDIS_BLOCK;
 	rds_bound(r->c->reader, &r->fns, &r->budget);
-	begin(r, RDS_CONNECT);
+	rds_begin(r, RDS_CONNECT);
 	return 1;
 }
 
@@ -186,14 +203,14 @@ start(struct rds *r)
 	} * look;
 	struct gaicb *list[1];
 
-	if (r->url.path[0] && !r->have_master)
+	if (!rds_target_of(r))
 		return connect_unix(r);
 	look = calloc(1, sizeof(*look));
 	if (!look)
-		return failed(r, "no memory", -ENOMEM);
+		return rds_failed(r, "no memory", -ENOMEM);
 	look->hints.ai_socktype = SOCK_STREAM;
-	(void)snprintf(look->host, sizeof(look->host), "%s", target(r)->host);
-	(void)snprintf(look->port, sizeof(look->port), "%u", target(r)->port);
+	(void)snprintf(look->host, sizeof(look->host), "%s", rds_target_of(r)->host);
+	(void)snprintf(look->port, sizeof(look->port), "%u", rds_target_of(r)->port);
 	look->cb = (struct gaicb){
 		.ar_name = look->host, .ar_service = look->port, .ar_request = &look->hints
 	};
@@ -201,9 +218,9 @@ start(struct rds *r)
 	if (getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) != 0) {
 		free(look);
 		r->lookup = NULL;
-		return failed(r, "cannot look up the host's name", -EAGAIN);
+		return rds_failed(r, "cannot look up the host's name", -EAGAIN);
 	}
-	begin(r, RDS_RESOLVE);
+	rds_begin(r, RDS_RESOLVE);
 	return 1;
 }
 
@@ -218,51 +235,12 @@ resolved(struct rds *r)
 		return 0;
 	if (rc != 0 || !r->lookup->ar_result) {
 		free_lookup(r);
-		r->next_at++;
-		return failed(r, rc ? gai_strerror(rc) : "no address", -ENOENT);
+		return rds_failed(r, rc ? gai_strerror(rc) : "no address", -ENOENT);
 	}
 	len = r->lookup->ar_result->ai_addrlen;
 	memcpy(&sa, r->lookup->ar_result->ai_addr, len);
 	free_lookup(r);
 	return connect_to(r, (const struct sockaddr *)&sa, len);
-}
-
-static void
-command(struct rds *r, const char *const *words, int n)
-{
-	struct rds_args a = { .n = 0 };
-
-	rds_words(&a, words, n);
-	rds_append(r, &a);
-}
-
-static void
-greet(struct rds *r)
-{
-	char db[16], key[RDS_KEY_MAX];
-	const struct rds_url *u = &r->url;
-
-	if (u->password[0]) {
-		const char *const two[] = { "AUTH", u->password };
-		const char *const three[] = { "AUTH", u->user, u->password };
-
-		command(r, u->user[0] ? three : two, u->user[0] ? 3 : 2);
-	}
-	(void)snprintf(db, sizeof(db), "%u", u->db);
-	if (u->db != 0)
-		command(r, (const char *const[]){ "SELECT", db }, 2);
-	if (r->store->mode == STORE_WRITE) {
-		/* the list of sensors is nobody's slot: where it cannot be kept, it is not */
-		(void)snprintf(key, sizeof(key), "%ssensors", u->prefix);
-		(void)snprintf(
-		    db, sizeof(db), "%llu", (unsigned long long)(store_wall_us() / 1000000));
-		command(r, (const char *const[]){ "ZADD", key, db, r->store->sensor }, 4);
-		rds_key(r, r->store->sensor, key, "events");
-		command(r, (const char *const[]){ "XINFO", "STREAM", key }, 3);
-	} else {
-		command(r, (const char *const[]){ "PING" }, 1);
-	}
-	begin(r, RDS_GREET);
 }
 
 static int
@@ -276,124 +254,14 @@ connected(struct rds *r)
 		return 0;
 	if (getsockopt(r->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		err = errno;
-	if (err != 0) {
-		r->next_at++;
-		return failed(r, strerror(err), -err);
-	}
+	if (err != 0)
+		return rds_failed(r, strerror(err), -err);
 	if (r->tls && rds_tls_start(r) < 0)
-		return failed(r, r->c->errstr[0] ? r->c->errstr : "TLS cannot begin", -EPROTO);
-	if (r->url.sentinel && !r->have_master) {
-		command(r,
-		    (const char *const[]){ "SENTINEL", "get-master-addr-by-name", r->url.master },
-		    3);
-		begin(r, RDS_ASK);
-	} else {
-		greet(r);
-	}
-	return 1;
-}
-
-/* "MOVED 866 10.0.0.5:6379": a cluster's node says whose the sensor's slot is. */
-static bool
-moved(struct rds *r, const char *error)
-{
-	const char *at = strrchr(error, ' '), *colon = at ? strrchr(at, ':') : NULL;
-	uint64_t port;
-
-	if (strncmp(error, "MOVED ", 6) != 0 || !colon || r->url.sentinel ||
-	    (size_t)(colon - at) > sizeof(r->master.host) || colon - at < 2 ||
-	    !rds_u64(colon + 1, strlen(colon + 1), &port) || port == 0 || port > 65535)
-		return false;
-	memcpy(r->master.host, at + 1, (size_t)(colon - at) - 1);
-	r->master.host[colon - at - 1] = '\0';
-	r->master.port = (uint16_t)port;
-	r->have_master = true;
-	return true;
-}
-
-static void
-note_error(struct rds *r, const redisReply *reply)
-{
-	if (reply->type == REDIS_REPLY_ERROR && r->error[0] == '\0')
-		(void)snprintf(r->error, sizeof(r->error), "%.*s", (int)reply->len, reply->str);
-}
-
-/* XINFO STREAM's "last-generated-id", which outlives trimming. */
-static void
-take_top(struct rds *r, const redisReply *reply)
-{
-	r->top = (struct rds_id){ 0, 0 };
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-		const redisReply *k = reply->element[i], *v = reply->element[i + 1];
-
-		if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING &&
-		    strcmp(k->str, "last-generated-id") == 0)
-			(void)rds_id_parse(v->str, v->len, &r->top);
-	}
-}
-
-static int
-greeted(struct rds *r, const redisReply *reply)
-{
-	bool no_stream = reply->type == REDIS_REPLY_ERROR &&
-			 strncmp(reply->str, "ERR no such key", 15) == 0 && r->awaiting == 0;
-
-	bool sensors = r->store->mode == STORE_WRITE && r->awaiting == 1;
-
-	if (no_stream)
-		r->top = (struct rds_id){ 0, 0 };
-	else if (!sensors)
-		note_error(r, reply);
-	if (reply->type == REDIS_REPLY_ARRAY)
-		take_top(r, reply);
-	if (r->awaiting != 0)
-		return 1;
-	if (r->error[0]) {
-		char error[sizeof(r->error)];
-
-		memcpy(error, r->error, sizeof(error));
-		if (!moved(r, error))
-			return failed(r, error, -EACCES);
-		rds_disconnect(r);
-		r->state = RDS_DOWN;
-		return 1;
-	}
-	/* it had more than it has: all rows must be told again */
-	if (r->top.ms < r->acked.ms || (r->top.ms == r->acked.ms && r->top.seq < r->acked.seq))
-		r->store->wants_rows = true;
-	r->acked = (struct rds_id){ 0, 0 };
-	r->state = RDS_READY;
-	r->backoff_ms = 0;
-	r->step_until_ms = UINT64_MAX;
-	if (!r->store->stats.up)
-		r->store->stats.reconnects++;
-	r->store->stats.up = true;
-	return 1;
-}
-
-/* A sentinel's answer: [address, port] of the master, or nil. Elsewhere to connect to. */
-static int
-asked(struct rds *r, const redisReply *reply)
-{
-	uint64_t port;
-
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-	    reply->element[0]->type != REDIS_REPLY_STRING ||
-	    reply->element[1]->type != REDIS_REPLY_STRING ||
-	    reply->element[0]->len >= sizeof(r->master.host) ||
-	    !rds_u64(reply->element[1]->str, reply->element[1]->len, &port) || port == 0 ||
-	    port > 65535) {
-		r->next_at++;
-		return failed(r,
-		    reply->type == REDIS_REPLY_ERROR ? reply->str
-						     : "the sentinel knows no such master",
-		    -ENOENT);
-	}
-	memcpy(r->master.host, reply->element[0]->str, reply->element[0]->len + 1);
-	r->master.port = (uint16_t)port;
-	rds_disconnect(r);
-	r->have_master = true;
-	r->state = RDS_DOWN;
+		return rds_failed(r, r->c->errstr[0] ? r->c->errstr : "TLS cannot begin", -EPROTO);
+	if (r->url.sentinel && !r->have_master)
+		rds_ask_sentinel(r);
+	else
+		rds_greet(r);
 	return 1;
 }
 
@@ -405,9 +273,9 @@ take_reply(struct rds *r, redisReply *reply)
 	r->awaiting--;
 	rds_budget_reset(&r->budget);
 	if (r->state == RDS_ASK)
-		rc = asked(r, reply);
+		rc = rds_asked(r, reply);
 	else if (r->state == RDS_GREET)
-		rc = greeted(r, reply);
+		rc = rds_greeted(r, reply);
 	else if (r->state == RDS_BATCH)
 		rds_batch_reply(r, reply);
 	if (r->state == RDS_CALL) {
@@ -463,21 +331,21 @@ talk(struct rds *r, short *ret_events)
 	int done = 0;
 
 	if (redisGetReplyFromReader(r->c, &reply) != REDIS_OK)
-		return failed(r, r->c->errstr, -EPROTO);
+		return rds_failed(r, r->c->errstr, -EPROTO);
 	if (reply && r->awaiting == 0) {
 		freeReplyObject(reply);
-		return failed(r, "an answer that nobody asked for", -EPROTO);
+		return rds_failed(r, "an answer that nobody asked for", -EPROTO);
 	}
 	if (reply)
 		return take_reply(r, reply);
 	if (write_out(r->c, &done) != REDIS_OK)
-		return failed(r, why(r), -EPIPE);
+		return rds_failed(r, why(r), -EPIPE);
 	size_t had = r->c->reader->len;
 
 	if (redisBufferRead(r->c) != REDIS_OK)
-		return failed(r, why(r), -ECONNRESET);
+		return rds_failed(r, why(r), -ECONNRESET);
 	if (r->c->reader->len > REPLY_BYTES_MAX)
-		return failed(r, "an answer of more than 64 MB", -EMSGSIZE);
+		return rds_failed(r, "an answer of more than 64 MB", -EMSGSIZE);
 	if (r->c->reader->len != had)
 		return 1;
 	*ret_events = (short)(POLLIN | (done ? 0 : POLLOUT));

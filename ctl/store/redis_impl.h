@@ -6,7 +6,9 @@
  *   redis_url.c    what a URL says
  *   redis_tls.c    TLS, where hiredis has it
  *   redis_conn.c   the connection as a machine that never waits longer than it is told to
+ *   redis_greet.c  what is said first on it: who we are, and whether this is the right server
  *   redis_reply.c  replies bounded; rows and records out of replies (hostile until checked)
+ *   redis_call.c   asking and waiting, from node to node in a cluster
  *   redis_write.c  the recorder's side: batches, and what is known of them after a break
  *   redis_read.c   the command's side
  *
@@ -31,7 +33,7 @@ struct rds_target {
 struct rds_url {
 	bool tls, sentinel;
 	char path[108];			       /* unix socket; "" over TCP */
-	struct rds_target at[RDS_TARGETS_MAX]; /* the server, or the sentinels */
+	struct rds_target at[RDS_TARGETS_MAX]; /* the server, a cluster's nodes, or sentinels */
 	unsigned n_at;
 	char master[128];
 	char user[128], password[512];
@@ -86,20 +88,28 @@ struct rds {
 	uint64_t next_try_ms;
 	unsigned backoff_ms;
 	unsigned jitter;  /* state of a small generator */
-	unsigned next_at; /* which sentinel to ask next */
+	unsigned next_at; /* which of url.at is next */
 	bool have_master; /* `master` is where to go: a sentinel's answer, or MOVED */
 	struct rds_target master;
+	unsigned hops;	      /* from node to node since the last success or failure */
 	struct gaicb *lookup; /* owned by glibc while RDS_RESOLVE */
 	char error[200];      /* first error among the replies of this step */
 
 	redisReply **got; /* RDS_CALL: where replies go */
+	char *asked;	  /* reader: the commands under way, for the node that they belong to */
+	size_t asked_len, asked_cap;
 
 	/* writer */
 	struct rds_id top;   /* last id of the stream */
 	struct rds_id acked; /* the last that the server said it has */
 	struct rds_batch batch;
 	uint64_t heartbeat_ms;
-	void *tls, *ssl; /* SSL_CTX, and the connection's SSL, where hiredis has TLS */
+	struct rds_target list_at; /* the cluster's node that has the list of sensors */
+	bool list_elsewhere;	   /* ... is not the one that we talk to */
+	bool listing;		   /* on the way there and back */
+	bool listed;		   /* since the last break, or tried in vain */
+	uint64_t list_again_ms;	   /* 0: no need */
+	void *tls, *ssl;	   /* SSL_CTX, and the connection's SSL, where hiredis has TLS */
 };
 
 /* Runs the machine until `goal` or later, a failure, or until_ms. 0, -EAGAIN, -errno. */
@@ -107,6 +117,21 @@ int rds_run(struct rds *r, enum rds_state goal, uint64_t until_ms);
 void rds_fail(struct rds *r, const char *what);
 void rds_disconnect(struct rds *r);
 void rds_close(struct rds *r);
+/* Where it connects, or is connected, to; NULL: the unix socket. */
+const struct rds_target *rds_target_of(const struct rds *r);
+
+/* Between redis_conn.c and redis_greet.c. Steps: 1 went on, 0 must wait, < 0 failed. */
+int rds_failed(struct rds *r, const char *what, int err); /* rds_fail(), and `err` */
+void rds_begin(struct rds *r, enum rds_state state);
+void rds_greet(struct rds *r);
+void rds_ask_sentinel(struct rds *r);
+int rds_greeted(struct rds *r, const redisReply *reply);
+int rds_asked(struct rds *r, const redisReply *reply);
+/* "MOVED 866 10.0.0.5:6379": the next connection goes there. False: it says no such thing. */
+bool rds_moved(struct rds *r, const char *error);
+/* The same, only read; `from`: the host that said so, which means itself by no host at all. */
+bool rds_moved_to(const char *error, const char *from, struct rds_target *ret);
+
 int rds_tls_init(struct rds *r, struct sig_diag *diag);
 void rds_tls_free(struct rds *r);
 int rds_tls_start(struct rds *r); /* on a connected socket; the handshake goes on by itself */
@@ -121,12 +146,20 @@ void rds_arg(struct rds_args *a, const char *text);
 void rds_arg_bytes(struct rds_args *a, const void *bytes, size_t len);
 /* Connected and greeted, or -errno with store_error() set. For the reader: waits. */
 int rds_ready(struct rds *r);
-/* Waits for the replies of the n commands that were appended; the caller frees them. */
+/* Waits for the replies of the n commands that were appended; the caller frees them. An error
+ * among them is a failure, unless it says that another node of the cluster is to be asked. */
 int rds_call(struct rds *r, redisReply **ret_replies, unsigned n);
+/* The one reply of one command, checked to be an array. */
+int rds_call_array(struct rds *r, redisReply **ret);
 void rds_free_replies(redisReply **replies, unsigned n);
 /* The words of a command of plain words. */
 void rds_words(struct rds_args *a, const char *const *words, int n);
 void rds_append(struct rds *r, const struct rds_args *a);
+/* A command of plain words. */
+void rds_ask(struct rds *r, const char *const *words, int n);
+#define RDS_SAY(r, ...)                                  \
+	rds_ask(r, (const char *const[]){ __VA_ARGS__ }, \
+	    (int)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)))
 /* "PREFIX{SENSOR}:TAIL" */
 void rds_key(const struct rds *r, const char *sensor, char out[static RDS_KEY_MAX], const char *fmt,
     ...) __attribute__((format(printf, 4, 5)));

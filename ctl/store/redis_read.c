@@ -9,141 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE = 200, SENSORS_MAX = 1024, SEEN_MAX = 50000, WRITER_WAIT_MS = 200 };
-
-int
-rds_ready(struct rds *r)
-{
-	unsigned tries = r->url.sentinel ? r->url.n_at + 2 : 1;
-	int rc = -EAGAIN;
-
-	if (r->state == RDS_BATCH) /* the writer reads its own rows at start only */
-		return -EBUSY;
-	for (unsigned i = 0; rc != 0 && i < tries; i++) {
-		unsigned wait = r->store->timeout_ms;
-
-		if (r->store->mode == STORE_READ)
-			r->next_try_ms = 0;
-		else if (wait > WRITER_WAIT_MS) /* it has rings to drain, and asks again */
-			wait = WRITER_WAIT_MS;
-		rc = rds_run(r, RDS_READY, store_now_ms() + wait);
-	}
-	if (rc == -EAGAIN && r->store->stats.last_error[0] == '\0')
-		store_failed(r->store, "redis: no answer in time");
-	return rc == -EAGAIN ? -ETIMEDOUT : rc;
-}
-
-void
-rds_free_replies(redisReply **replies, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (replies[i])
-			freeReplyObject(replies[i]);
-		replies[i] = NULL;
-	}
-}
-
-int
-rds_call(struct rds *r, redisReply **ret_replies, unsigned n)
-{
-	int rc;
-
-	memset(ret_replies, 0, n * sizeof(*ret_replies));
-	r->got = ret_replies;
-	r->answered = 0;
-	r->state = RDS_CALL;
-	r->step_until_ms = store_now_ms() + r->store->timeout_ms;
-	rc = rds_run(r, RDS_CALL, UINT64_MAX);
-	if (rc < 0) {
-		rds_free_replies(ret_replies, n);
-		return rc;
-	}
-	r->state = RDS_READY;
-	for (unsigned i = 0; i < n; i++)
-		if (ret_replies[i]->type == REDIS_REPLY_ERROR) {
-			store_failed(r->store, "redis: %s", ret_replies[i]->str);
-			rds_free_replies(ret_replies, n);
-			return -EIO;
-		}
-	return 0;
-}
-
-#define ASK(r, ...)                                  \
-	ask(r, (const char *const[]){ __VA_ARGS__ }, \
-	    (int)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)))
-
-static void
-ask(struct rds *r, const char *const *words, int n)
-{
-	struct rds_args a = { .n = 0 };
-
-	rds_words(&a, words, n);
-	rds_append(r, &a);
-}
-
-/* The one reply, checked to be an array. */
-static int
-call_array(struct rds *r, redisReply **ret)
-{
-	redisReply *reply;
-	int rc = rds_call(r, &reply, 1);
-
-	if (rc < 0)
-		return rc;
-	if (reply->type != REDIS_REPLY_ARRAY) {
-		store_failed(r->store, "redis: an answer that is not a list");
-		freeReplyObject(reply);
-		return -EPROTO;
-	}
-	*ret = reply;
-	return 0;
-}
-
-/* --- which sensors --- */
-
-static bool
-name_is_plain(const redisReply *e)
-{
-	if (e->type != REDIS_REPLY_STRING || e->len == 0 || e->len >= STORE_SENSOR_MAX)
-		return false;
-	return strspn(e->str,
-		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == e->len;
-}
-
-int
-rds_find_sensors(struct rds *r, const struct store_filter *f, struct rds_sensors *ret)
-{
-	const char *one = store_filter_sensor(r->store, f);
-	struct rds_sensors s = { .n = 0 };
-	char key[RDS_KEY_MAX], last[16];
-	redisReply *reply;
-	int rc;
-
-	if (one && strlen(one) >= STORE_SENSOR_MAX)
-		return -EINVAL;
-	s.name = calloc(SENSORS_MAX, sizeof(*s.name));
-	if (!s.name)
-		return -ENOMEM;
-	if (one) {
-		memcpy(s.name[s.n++], one, strlen(one) + 1);
-		*ret = s;
-		return 0;
-	}
-	(void)snprintf(key, sizeof(key), "%ssensors", r->url.prefix);
-	(void)snprintf(last, sizeof(last), "%d", SENSORS_MAX - 1);
-	ASK(r, "ZRANGE", key, "0", last);
-	rc = call_array(r, &reply);
-	if (rc < 0) {
-		free(s.name);
-		return rc;
-	}
-	for (size_t i = 0; i < reply->elements && s.n < SENSORS_MAX; i++)
-		if (name_is_plain(reply->element[i]))
-			memcpy(s.name[s.n++], reply->element[i]->str, reply->element[i]->len + 1);
-	freeReplyObject(reply);
-	*ret = s;
-	return 0;
-}
+enum { PAGE = 200, SEEN_MAX = 50000 };
 
 /* --- rows --- */
 
@@ -237,8 +103,8 @@ walk_index(struct row_walk *w)
 		const redisReply *last;
 		redisReply *reply;
 
-		ASK(w->r, "ZRANGEBYLEX", key, from, "+", "LIMIT", "0", count);
-		rc = call_array(w->r, &reply);
+		RDS_SAY(w->r, "ZRANGEBYLEX", key, from, "+", "LIMIT", "0", count);
+		rc = rds_call_array(w->r, &reply);
 		if (rc < 0)
 			return rc;
 		if (reply->elements == 0 || reply->elements > PAGE) {
@@ -269,7 +135,7 @@ walk_recent(struct row_walk *w)
 
 	rds_key(w->r, w->sensor, key, "seen");
 	(void)snprintf(since, sizeof(since), "%llu", (unsigned long long)w->f->since_us);
-	ASK(w->r, "ZCOUNT", key, since, "+inf");
+	RDS_SAY(w->r, "ZCOUNT", key, since, "+inf");
 	rc = rds_call(w->r, &reply, 1);
 	if (rc < 0)
 		return rc;
@@ -278,8 +144,8 @@ walk_recent(struct row_walk *w)
 		return 1;
 	}
 	freeReplyObject(reply);
-	ASK(w->r, "ZRANGEBYSCORE", key, since, "+inf");
-	rc = call_array(w->r, &reply);
+	RDS_SAY(w->r, "ZRANGEBYSCORE", key, since, "+inf");
+	rc = rds_call_array(w->r, &reply);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && !w->stop && i < reply->elements; i += PAGE)
@@ -336,6 +202,22 @@ struct stream {
 	char after[48];
 };
 
+/* XRANGE's start for "(ID", after that id: Redis below 6.2 knows no open ranges. */
+static void
+from_after(const char *after, char from[static 48])
+{
+	struct rds_id id;
+
+	if (after[0] != '(' || !rds_id_parse(after + 1, strlen(after + 1), &id)) {
+		(void)snprintf(from, 48, "-");
+		return;
+	}
+	if (++id.seq == 0)
+		id.ms++;
+	(void)snprintf(
+	    from, 48, "%llu-%llu", (unsigned long long)id.ms, (unsigned long long)id.seq);
+}
+
 static int
 fill(struct rds *r, struct stream *s)
 {
@@ -352,7 +234,7 @@ fill(struct rds *r, struct stream *s)
 			continue;
 		}
 		bool more = !s->page || s->page->elements == PAGE;
-		char key[RDS_KEY_MAX];
+		char key[RDS_KEY_MAX], from[48];
 		int rc;
 
 		if (s->page)
@@ -364,8 +246,9 @@ fill(struct rds *r, struct stream *s)
 			return 0;
 		}
 		rds_key(r, s->sensor, key, "events");
-		ASK(r, "XRANGE", key, s->after, "+", "COUNT", "200");
-		rc = call_array(r, &s->page);
+		from_after(s->after, from);
+		RDS_SAY(r, "XRANGE", key, from, "+", "COUNT", "200");
+		rc = rds_call_array(r, &s->page);
 		if (rc < 0)
 			return rc;
 		if (s->page->elements > PAGE)

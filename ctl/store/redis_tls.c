@@ -41,7 +41,7 @@ rds_tls_free(struct rds *r)
 int
 rds_tls_start(struct rds *r)
 {
-	const char *host = r->url.at[0].host;
+	const char *host = rds_target_of(r)->host;
 	uint8_t addr[16];
 	SSL *ssl = SSL_new(r->tls);
 	bool ok = ssl != NULL;

@@ -173,7 +173,7 @@ parse_hosts(struct rds_url *u, const char *at, size_t len, struct sig_diag *diag
 		const char *comma = memchr(at, ',', (size_t)(end - at));
 		size_t n = comma ? (size_t)(comma - at) : (size_t)(end - at);
 
-		if (u->n_at == RDS_TARGETS_MAX || (u->n_at == 1 && !u->sentinel))
+		if (u->n_at == RDS_TARGETS_MAX)
 			return wrong(diag, "too many hosts");
 		if (!parse_target(&u->at[u->n_at++], at, n, port))
 			return wrong(diag, "no host, or a port that is not one");

@@ -53,6 +53,13 @@ rds_flush(struct store *store, unsigned budget_ms)
 		if (!store->spool.first && !store->spool.rows && store->spool.lost_since == 0 &&
 		    store_now_ms() < r->heartbeat_ms)
 			return 0;
+		if (r->list_again_ms != 0 && store_now_ms() >= r->list_again_ms) {
+			r->list_again_ms = 0;
+			r->listed = false;
+			rds_disconnect(r);
+			r->state = RDS_DOWN;
+			continue;
+		}
 		if (store_now_ms() >= until_ms)
 			return -EAGAIN;
 		send_batch(r);

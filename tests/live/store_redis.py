@@ -1,197 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Redis store against a real redis-server that is stopped, killed, cut off and replaced, and
-against servers that only pretend. What must hold after every fault: records = stored + queued +
-lost, nothing stored twice, no call longer than its budget. What is stored is counted with redis-cli
-(XLEN), not by our own reader alone.
+"""The Redis store against a real redis-server that is stopped, killed, cut off and slow, and against
+servers that only pretend. What must hold after every fault: records = stored + queued + lost, nothing
+stored twice, no call longer than its budget. What is stored is counted with redis-cli (XLEN), not by our
+own reader alone. What a server refuses, and servers of several nodes: store_redis_kinds.py.
 
-usage: store_redis.py STORE_TOOL [SCENARIO...]"""
+usage: store_redis.py STORE_TOOL [SCENARIO...]
+PHONEHOME_STOPPED_S: how long `stopped` stops the server (6 seconds)."""
 
-import json
 import os
 import random
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-TOOL = sys.argv[1]
-TMP = tempfile.mkdtemp(prefix="phonehome-redis-")
-STARTED = []
+from redis_bench import TMP, Pretender, Proxy, Redis, Tool, check, run, whole
 
-
-def check(what, ok, seen=""):
-    if not ok:
-        raise AssertionError(f"{what}: {seen}")
-
-
-class Redis:
-    """A redis-server of our own on a unix socket (and a TCP port where asked)."""
-
-    def __init__(self, name, *args, port=0, persist=False):
-        self.dir = os.path.join(TMP, name)
-        os.makedirs(self.dir, exist_ok=True)
-        self.sock = os.path.join(self.dir, "s")
-        self.args = ["redis-server", "--port", str(port), "--unixsocket", self.sock,
-                     "--dir", self.dir, "--save", "", "--daemonize", "no",
-                     "--appendonly", "yes" if persist else "no", "--appendfsync", "always", *args]
-        self.proc = None
-
-    def start(self, wait=True):
-        self.proc = subprocess.Popen(self.args, stdout=subprocess.DEVNULL)
-        STARTED.append(self.proc)
-        while wait and "PONG" not in self.cli("PING", check_rc=False) \
-                and "NOAUTH" not in self.cli("PING", check_rc=False):
-            time.sleep(0.02)
-        return self
-
-    def kill(self, sig=signal.SIGKILL):
-        self.proc.send_signal(sig)
-        if sig in (signal.SIGKILL, signal.SIGTERM):
-            self.proc.wait()
-
-    def cli(self, *args, check_rc=True):
-        r = subprocess.run(["redis-cli", "-s", self.sock, *args], capture_output=True, text=True,
-                           check=check_rc)
-        return r.stdout.strip()
-
-    def xlen(self, sensor="s1"):
-        return int(self.cli("XLEN", "phonehome:{%s}:events" % sensor))
-
-    def url(self):
-        return "unix:" + self.sock
-
-
-class Tool:
-    def __init__(self, mode, url, sensor="s1", timeout=300, spool=100000, password=""):
-        self.p = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        STARTED.append(self.p)
-        t = time.monotonic()
-        self.opened = self(f"open {mode} {url} {sensor} {timeout} {spool} {password}")
-        check("open is quick", time.monotonic() - t < 1, url)
-
-    def __call__(self, line):
-        self.p.stdin.write(line + "\n")
-        self.p.stdin.flush()
-        out = self.p.stdout.readline()
-        check("the tool lives", out != "", line)
-        return json.loads(out)
-
-    def flush(self, budget=200):
-        r = self(f"flush {budget}")
-        check("flush keeps its budget", r["ms"] < budget + 60, r)
-        s = self.stats()
-        check("records = stored + queued + lost", s["records"] ==
-              s["stored"] + s["queued"] + s["lost"] + s["refused"], s)
-        return r["rc"]
-
-    def stats(self):
-        return self("stats")
-
-    def drain(self, seconds):
-        """Flushes once in a while until all is stored; the seconds that it took."""
-        start = time.monotonic()
-        while time.monotonic() - start < seconds:
-            self.flush()
-            s = self.stats()
-            if s["queued"] == 0 and s["rows_pending"] == 0:
-                return time.monotonic() - start
-            time.sleep(0.05)
-        raise AssertionError(f"not stored after {seconds} s: {self.stats()}")
-
-    def close(self):
-        self.p.stdin.close()
-        self.p.wait(timeout=5)
-
-
-class Proxy(threading.Thread):
-    """Between the tool and Redis: delays replies, or cuts a connection in the middle of one."""
-
-    def __init__(self, to, delay=0.0, cut=None):
-        super().__init__(daemon=True)
-        self.path = os.path.join(TMP, f"proxy{random.randrange(1 << 30)}")
-        self.to, self.delay, self.cut = to, delay, cut
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(50)
-        self.start()
-
-    def run(self):
-        while True:
-            a, _ = self.listener.accept()
-            b = socket.socket(socket.AF_UNIX)
-            try:
-                b.connect(self.to)
-            except OSError:
-                a.close()
-                continue
-            threading.Thread(target=self.pump, args=(a, b, False), daemon=True).start()
-            threading.Thread(target=self.pump, args=(b, a, True), daemon=True).start()
-
-    def pump(self, src, dst, replies):
-        left = self.cut() if self.cut and replies else None
-        try:
-            while data := src.recv(65536):
-                if replies and self.delay:
-                    time.sleep(self.delay)
-                if left is not None:
-                    data, left = data[:left], left - len(data)
-                dst.sendall(data)
-                if left is not None and left <= 0:
-                    break
-        except OSError:
-            pass
-        for s in (src, dst):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
-class Pretender(threading.Thread):
-    """Answers whatever is asked with the same bytes; None: accepts and says nothing."""
-
-    def __init__(self, answer):
-        super().__init__(daemon=True)
-        self.path = os.path.join(TMP, f"fake{random.randrange(1 << 30)}")
-        self.answer = answer
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(50)
-        self.conns = []
-        self.start()
-
-    def run(self):
-        while True:
-            c, _ = self.listener.accept()
-            self.conns.append(c)
-            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
-
-    def serve(self, c):
-        try:
-            while c.recv(65536):
-                if self.answer is not None:
-                    c.sendall(self.answer)
-        except OSError:
-            pass
-
-
-def flow_ids(reader, sensor="s1"):
-    r = reader(f"records sensor={sensor}")
-    check("records can be read", r["rc"] == 0, r["rc"])
-    return [x[1] for x in r["list"] if x[1] != "gap"]
-
-
-def whole(redis, n, sensor="s1"):
-    """n records, each once, in order."""
-    check("XLEN", redis.xlen(sensor) == n, redis.xlen(sensor))
-    reader = Tool("read", redis.url(), sensor)
-    check("each once, in order", flow_ids(reader, sensor) == list(range(1, n + 1)))
-    reader.close()
+STOPPED_S = float(os.environ.get("PHONEHOME_STOPPED_S", "6"))
 
 
 def basics():
@@ -283,7 +110,7 @@ def stopped():
     w.drain(5)
     redis.kill(signal.SIGSTOP)
     start = time.monotonic()
-    while time.monotonic() - start < 6:
+    while time.monotonic() - start < STOPPED_S:
         w("put 50")
         w.flush()
         time.sleep(0.1)
@@ -341,33 +168,6 @@ def slow():
     check("slow is not dead", w.stats()["reconnects"] == 1, w.stats())
     whole(redis, 600)
     print(f"  slow: 600 records in {took:.1f} s")
-
-
-def refusals():
-    """Errors that a real server gives for a while: nothing lost, all stored after."""
-    redis = Redis("refusals").start()
-    for name, on, off in (
-            ("READONLY", [["REPLICAOF", "127.0.0.1", "1"]], [["REPLICAOF", "NO", "ONE"]]),
-            ("OOM", [["CONFIG", "SET", "maxmemory", "1"]], [["CONFIG", "SET", "maxmemory", "0"]]),
-            ("NOAUTH", [["CONFIG", "SET", "requirepass", "x"]], None),
-            ("MISCONF", [["CONFIG", "SET", "save", "1 1"], ["CONFIG", "SET", "dir", "/proc"],
-                         ["BGSAVE"]], None)):
-        sensor = name.lower()
-        if name == "MISCONF":
-            continue  # /proc cannot be chosen everywhere; MISCONF goes the way of OOM
-        for c in on:
-            redis.cli(*c)
-        w = Tool("write", redis.url(), sensor)
-        w("put 20")
-        for _ in range(4):
-            w.flush()
-            time.sleep(0.1)
-        s = w.stats()
-        check(name, s["queued"] == 20 and name in s["error"], s)
-        for c in off or [["-a", "x", "CONFIG", "SET", "requirepass", ""]]:
-            redis.cli(*c)
-        w.drain(6)
-        whole(redis, 20, sensor)
 
 
 def pretenders():
@@ -467,65 +267,6 @@ def resumed():
     check("told again", [x[4] for x in r("rows")["list"]] == [16], r("rows"))
 
 
-def sentinel():
-    ports = []
-    for _ in range(3):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        ports.append(s.getsockname()[1])
-        s.close()
-    one = Redis("one", port=ports[0]).start()
-    two = Redis("two-replica", "--replicaof", "127.0.0.1", str(ports[0]), port=ports[1]).start()
-    conf = os.path.join(TMP, "sentinel.conf")
-    with open(conf, "w", encoding="ascii") as f:
-        f.write(f"port {ports[2]}\ndir {TMP}\nsentinel monitor mine 127.0.0.1 {ports[0]} 1\n"
-                "sentinel down-after-milliseconds mine 500\nsentinel failover-timeout mine 3000\n")
-    STARTED.append(subprocess.Popen(["redis-server", conf, "--sentinel"], stdout=subprocess.DEVNULL))
-    w = Tool("write", f"redis+sentinel://127.0.0.1:1,127.0.0.1:{ports[2]}/mine", timeout=500)
-    w("put 50")
-    w.drain(15)
-    check("on the master", one.xlen() == 50)
-    deadline = time.monotonic() + 15
-    while two.xlen() != 50 or "flags\nslave" not in subprocess.run(
-            ["redis-cli", "-p", str(ports[2]), "SENTINEL", "REPLICAS", "mine"],
-            capture_output=True, text=True, check=False).stdout:
-        check("the replica follows", time.monotonic() < deadline)
-        time.sleep(0.2)
-    one.kill()
-    w("put 50")
-    w.drain(30)
-    whole(two, 100)
-
-
-SCENARIOS = [basics, two_sensors, absent_at_start, silent, stopped, killed, cut, slow, refusals,
-             pretenders, spool_bound, password, resumed, sentinel]
-
-
-def main():
-    if not shutil.which("redis-server"):
-        print("skipped: no redis-server here")
-        return 77
-    wanted = sys.argv[2:]
-    failed = 0
-    random.seed(5)
-    for scenario in SCENARIOS:
-        if wanted and scenario.__name__ not in wanted:
-            continue
-        start = time.monotonic()
-        try:
-            scenario()
-            print(f"ok {scenario.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
-        except (AssertionError, subprocess.SubprocessError, OSError) as e:
-            failed += 1
-            print(f"FAILED {scenario.__name__}: {e}", flush=True)
-        for p in STARTED:
-            if p.poll() is None:
-                p.send_signal(signal.SIGCONT)
-                p.kill()
-                p.wait()
-        STARTED.clear()
-    shutil.rmtree(TMP, ignore_errors=True)
-    return 1 if failed else 0
-
-
-sys.exit(main())
+random.seed(5)
+sys.exit(run([basics, two_sensors, absent_at_start, silent, stopped, killed, cut, slow, pretenders,
+              spool_bound, password, resumed]))

@@ -72,15 +72,67 @@ test_sentinel_url(void **state)
 	assert_int_equal(u.db, 5);
 }
 
+/* Several hosts are nodes of a cluster. */
+static void
+test_cluster_url(void **state)
+{
+	struct sig_diag diag = { 0 };
+	struct rds_url u;
+
+	(void)state;
+	assert_int_equal(rds_url_parse("redis://u:p@a,b:7001,[::1]:7002", &u, &diag), 0);
+	assert_false(u.sentinel);
+	assert_int_equal(u.n_at, 3);
+	assert_int_equal(u.at[0].port, 6379);
+	assert_int_equal(u.at[1].port, 7001);
+	assert_string_equal(u.at[2].host, "::1");
+	assert_string_equal(u.password, "p");
+}
+
+/* Where MOVED sends us; the forms are those of Redis' cluster specification. */
+static void
+test_moved(void **state)
+{
+	static const struct {
+		const char *error, *host;
+		unsigned port;
+	} rows[] = {
+		{ "MOVED 3999 127.0.0.1:6381", "127.0.0.1", 6381 },
+		{ "MOVED 3999 redis-7.example.net:6381", "redis-7.example.net", 6381 },
+		{ "MOVED 3999 2001:db8::7:6381", "2001:db8::7", 6381 },
+		{ "MOVED 3999 :6381", "here", 6381 },
+		{ "ASK 3999 127.0.0.1:6381", NULL, 0 },
+		{ "MOVED 3999 127.0.0.1", NULL, 0 },
+		{ "MOVED 3999 127.0.0.1:0", NULL, 0 },
+		{ "MOVED 3999 127.0.0.1:65536", NULL, 0 },
+		{ "MOVED 3999 127.0.0.1:6381x", NULL, 0 },
+		{ "MOVED ", NULL, 0 },
+		{ "", NULL, 0 },
+	};
+	char error[400];
+	struct rds_target t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		t = (struct rds_target){ .host = "untouched" };
+		if (rds_moved_to(rows[i].error, "here", &t) != (rows[i].host != NULL))
+			fail_msg("%s", rows[i].error);
+		assert_string_equal(t.host, rows[i].host ? rows[i].host : "untouched");
+		assert_int_equal(t.port, rows[i].port);
+	}
+	(void)snprintf(error, sizeof(error), "MOVED 1 %0300d:6381", 7);
+	assert_false(rds_moved_to(error, "here", &t));
+}
+
 /* Refused, and no message repeats what may be a password. */
 static void
 test_wrong_urls(void **state)
 {
 	static const char *const urls[] = { "redis:h", "redis://", "redis://h:0", "redis://h:65536",
-		"redis://h:x", "redis://h/x", "redis://h,i", "redis://secret%zz@h",
-		"redis://secret%00@h", "redis://h?prefix={x}", "redis://h?colour=red",
-		"redis://h?db=-1", "redis://[::1", "redis://[::1]x", "redis+sentinel://h",
-		"redis+sentinel://h/", "unix:",
+		"redis://h:x", "redis://h/x", "redis://h,", "redis://1,2,3,4,5,6,7,8,9",
+		"redis://secret%zz@h", "redis://secret%00@h", "redis://h?prefix={x}",
+		"redis://h?colour=red", "redis://h?db=-1", "redis://[::1", "redis://[::1]x",
+		"redis+sentinel://h", "redis+sentinel://h/", "unix:",
 		"unix:/secret/0123456789012345678901234567890123456"
 		"7890123456789012345678901234567890123456789012345"
 		"678901234567890" };
@@ -236,6 +288,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_sentinel_url),
+		cmocka_unit_test(test_cluster_url),
+		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_wrong_urls),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_bounded),

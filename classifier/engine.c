@@ -1,48 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * THE HOT PATH. A burst goes through named stages over arrays; a packet of a decided flow touches
- * its headers, one bucket and one flow line, both prefetched. The others go one by one to
- * engine_flow.c, in order.
+ * its headers, one bucket and one flow line, both prefetched, and is parsed no further than its key
+ * needs. The others are parsed whole and go one by one to engine_flow.c, in order.
  */
 #include "classifier/engine_state.h"
 #include "classifier/parse_fast.h"
 
+enum lane_kind {
+	LANE_SLOW,  /* pkt is filled; nothing to look up */
+	LANE_WHOLE, /* pkt is filled: IPv6, VLAN tags, tunnels, options */
+	LANE_PLAIN, /* untagged IPv4: pkt is not filled yet */
+};
+
+struct lane { /* what the fast path needs of a packet: less than a cache line */
+	struct clf_flow_key key;
+	uint32_t flow; /* unverified; 0 none */
+	uint32_t bytes;
+	uint8_t kind, tcp_flags;
+};
+
 struct burst {
-	struct clf_pkt pkt[CLF_BURST_MAX];
-	struct clf_flow_key key[CLF_BURST_MAX];
-	uint32_t found[CLF_BURST_MAX]; /* flow, unverified */
-	uint8_t slow[CLF_BURST_MAX];   /* numbers of packets for the slow path */
+	struct lane lane[CLF_BURST_MAX];
+	uint8_t slow[CLF_BURST_MAX]; /* numbers of packets for the slow path */
 	unsigned n_slow;
+	struct clf_pkt pkt[CLF_BURST_MAX]; /* touched only where a lane is not plain */
+};
+
+static const uint8_t applied[CLF_WOULD_RESET + 1] = {
+	[CLF_DROP] = CLF_DROP, [CLF_RESET] = CLF_RESET
 };
 
 enum { TCP_EVENTS = 1 | 2 | 4, WHEEL_SHARE = 4 };
 
 static void
-parse_all(struct clf_engine *e, const struct clf_frame *frames, unsigned n, struct burst *b)
+parse_whole(
+    struct clf_engine *e, const struct clf_frame *frame, struct clf_pkt *pkt, struct lane *l)
 {
-	uint64_t bytes = 0;
+	if (!clf_parse_fast(frame, e->parse_options, pkt))
+		clf_parse_frame(frame, e->parse_options, pkt);
+	e->stats.parse[pkt->parse]++;
+	l->kind = pkt->parse == CLF_P_OK ? LANE_WHOLE : LANE_SLOW;
+	if (l->kind == LANE_SLOW)
+		return;
+	clf_flow_key(pkt, e->table.seed, &l->key);
+	l->bytes = pkt->bytes;
+	l->tcp_flags = pkt->tcp_flags;
+}
 
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch(frames[i].data);
-	for (unsigned i = 0; i < n; i++) {
-		if (!clf_parse_fast(&frames[i], e->parse_options, &b->pkt[i]))
-			clf_parse_frame(&frames[i], e->parse_options, &b->pkt[i]);
-		e->stats.parse[b->pkt[i].parse]++;
-		bytes += frames[i].wire_len;
-	}
-	e->stats.frames += n;
-	e->stats.bytes += bytes;
+static inline bool
+key_of_plain(const struct clf_engine *e, const struct clf_frame *frame, struct lane *l)
+{
+	const uint8_t *d = frame->data;
+	struct clf_outline o;
+
+	if (!clf_outline_plain(frame, e->parse_options, &o))
+		return false;
+	clf_flow_key_v4(d + o.l3 + 12, clf_load32(d + o.l4), clf_key_rest(o.vlan, o.protocol),
+	    e->table.seed, &l->key);
+	l->bytes = o.bytes;
+	l->tcp_flags = o.tcp_flags;
+	l->kind = LANE_PLAIN;
+	return true;
 }
 
 static void
-hash_all(const struct clf_engine *e, unsigned n, struct burst *b)
+key_all(struct clf_engine *e, const struct clf_frame *frames, unsigned n, struct burst *b)
 {
+	uint64_t bytes = 0, plain = 0;
+
 	for (unsigned i = 0; i < n; i++) {
-		if (b->pkt[i].parse != CLF_P_OK)
-			continue;
-		clf_flow_key(&b->pkt[i], e->table.seed, &b->key[i]);
-		__builtin_prefetch(clf_flow_bucket(&e->table, b->key[i].hash));
+		struct lane *l = &b->lane[i];
+
+		if (__builtin_expect(key_of_plain(e, &frames[i], l), 1))
+			plain++;
+		else
+			parse_whole(e, &frames[i], &b->pkt[i], l);
+		bytes += frames[i].wire_len;
+		if (l->kind != LANE_SLOW)
+			__builtin_prefetch(clf_flow_bucket(&e->table, l->key.hash));
 	}
+	e->stats.parse[CLF_P_OK] += plain;
+	e->stats.frames += n;
+	e->stats.bytes += bytes;
 }
 
 static void
@@ -51,90 +91,117 @@ find_all(const struct clf_engine *e, unsigned n, struct burst *b)
 	const struct clf_flow_bucket *home;
 
 	for (unsigned i = 0; i < n; i++) {
-		b->found[i] = 0;
-		if (b->pkt[i].parse != CLF_P_OK)
+		struct lane *l = &b->lane[i];
+
+		l->flow = 0;
+		if (l->kind == LANE_SLOW || e->bypass)
 			continue;
-		home = clf_flow_bucket(&e->table, b->key[i].hash);
-		b->found[i] = clf_flow_candidate(home, b->key[i].hash);
-		if (__builtin_expect(b->found[i] == 0 && home->strays != 0, 0))
-			b->found[i] = clf_flow_candidate_stray(&e->table, home, b->key[i].hash);
-		__builtin_prefetch(&e->table.flows[b->found[i]], 1);
+		home = clf_flow_bucket(&e->table, l->key.hash);
+		l->flow = clf_flow_candidate(home, l->key.hash);
+		if (__builtin_expect(l->flow == 0 && home->strays != 0, 0))
+			l->flow = clf_flow_candidate_stray(&e->table, home, l->key.hash);
+		__builtin_prefetch(&e->table.flows[l->flow], 1);
 	}
 }
 
-/* A decided flow's packet: count it and apply the latched verdict. False: not such a packet. */
+/* Is it the flow of this lane, decided and alive? `pkt` is read for LANE_WHOLE alone. */
 static inline bool
-fast_update(struct clf_engine *e, const struct clf_pkt *pkt, const struct clf_flow_key *key,
-    uint32_t flow, uint64_t ts_us, struct clf_result *res)
+is_decided(
+    const struct clf_engine *e, const struct lane *l, const struct clf_pkt *pkt, uint64_t ts_us)
 {
-	struct clf_flow *f = &e->table.flows[flow];
+	const struct clf_flow *f = &e->table.flows[l->flow];
 
-	if (flow == 0 || !clf_flow_same(&e->table, flow, key, pkt) || f->slow ||
+	if (l->flow == 0 || ((f->k[0] ^ l->key.k[0]) | (f->k[1] ^ l->key.k[1])) != 0 || f->slow ||
 	    (int64_t)(ts_us - f->last_us) > (int64_t)e->limit_us[f->klass])
 		return false;
-	if ((pkt->tcp_flags & TCP_EVENTS) != 0) {
-		f->slow =
-		    1; /* so that the flow's later packets in this burst come after this one */
+	return l->kind == LANE_PLAIN || clf_flow_same(&e->table, l->flow, &l->key, pkt);
+}
+
+/* A decided flow's packet: counts it and applies the latched verdict. False: not such a packet. */
+static inline bool
+fast_update(struct clf_engine *e, const struct lane *l, const struct clf_pkt *pkt, uint64_t ts_us,
+    struct clf_result *res)
+{
+	struct clf_flow *f = &e->table.flows[l->flow];
+	bool swap = l->key.swap;
+
+	if (!is_decided(e, l, pkt, ts_us))
+		return false;
+	if ((l->tcp_flags & TCP_EVENTS) != 0) {
+		f->slow = 1; /* the flow's later packets in this burst come after this one */
 		return false;
 	}
 	if (ts_us > f->last_us)
 		f->last_us = ts_us;
-	f->bytes[key->swap] += pkt->bytes;
-	f->packets_high[key->swap] = (uint8_t)(f->packets_high[key->swap] +
-					       (++f->packets[key->swap] == 0));
+	f->bytes[swap] += l->bytes;
+	if (__builtin_expect(++f->packets[swap] == 0, 0))
+		f->packets_high[swap]++;
 	e->stats.verdicts[f->verdict]++;
-	*res = (struct clf_result){ .verdict = f->verdict <= CLF_RESET ? f->verdict : CLF_PASS,
-		.icmp_reject = f->icmp_reject,
-		.matched = f->matched };
-	if (f->matched && e->config.flow_ids)
-		res->flow_id = clf_flow_id(e, flow);
+	res->verdict = applied[f->verdict];
+	res->icmp_reject = f->icmp_reject;
+	res->first_of_verdict = 0;
+	res->matched = f->matched;
+	res->flow_id = f->matched && e->config.flow_ids ? clf_flow_id(e, l->flow) : 0;
 	return true;
 }
 
-static void
+/* Returns the verdicts, or'ed. */
+static unsigned
 update_decided(struct clf_engine *e, const struct clf_frame *frames, unsigned n, struct burst *b,
     struct clf_result *results)
 {
-	b->n_slow = 0;
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t ts = frames[i].ts_us != 0 ? frames[i].ts_us : e->now_us;
+	unsigned verdicts = 0, n_slow = 0;
+	uint64_t now = e->now_us;
 
-		if (ts > e->now_us)
-			e->now_us = ts;
-		if (b->pkt[i].parse != CLF_P_OK || e->bypass ||
-		    !fast_update(e, &b->pkt[i], &b->key[i], b->found[i], ts, &results[i]))
-			b->slow[b->n_slow++] = (uint8_t)i;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t ts = frames[i].ts_us != 0 ? frames[i].ts_us : now;
+
+		now = ts > now ? ts : now;
+		if (fast_update(e, &b->lane[i], &b->pkt[i], ts, &results[i]))
+			verdicts |= results[i].verdict;
+		else
+			b->slow[n_slow++] = (uint8_t)i;
 	}
+	e->now_us = now;
+	b->n_slow = n_slow;
+	return verdicts;
 }
 
-static void
+static unsigned
 look_at_the_rest(struct clf_engine *e, const struct clf_frame *frames, struct burst *b,
     struct clf_result *results)
 {
+	unsigned verdicts = 0;
+
 	for (unsigned i = 0; i < b->n_slow; i++) {
 		unsigned at = b->slow[i];
 
+		if (b->lane[at].kind == LANE_PLAIN)
+			(void)clf_parse_fast(&frames[at], e->parse_options, &b->pkt[at]);
 		clf_slow_packet(e, &b->pkt[at], &frames[at], &results[at]);
+		verdicts |= results[at].verdict;
 	}
+	return verdicts;
 }
 
-void
+bool
 clf_burst(struct clf_engine *engine, const struct clf_frame *frames, unsigned n, uint64_t now_us,
     struct clf_result *results)
 {
 	struct burst b;
+	unsigned verdicts;
 
 	/* Frames that carry a time set the clock themselves, one by one. */
 	if ((n == 0 || frames[0].ts_us == 0) && now_us > engine->now_us)
 		engine->now_us = now_us;
 	else if (engine->now_us == 0)
 		engine->now_us = frames[0].ts_us;
-	parse_all(engine, frames, n, &b);
-	hash_all(engine, n, &b);
+	key_all(engine, frames, n, &b);
 	find_all(engine, n, &b);
-	update_decided(engine, frames, n, &b, results);
-	look_at_the_rest(engine, frames, &b, results);
+	verdicts = update_decided(engine, frames, n, &b, results);
+	verdicts |= look_at_the_rest(engine, frames, &b, results);
 	clf_tick(engine, engine->now_us);
+	return verdicts != CLF_PASS;
 }
 
 unsigned

@@ -84,9 +84,10 @@ struct clf_result {
 
 /*
  * THE HOT PATH. n <= CLF_BURST_MAX frames; results[i] for frames[i]. `now_us`: the burst's clock.
- * Frames keep their order; the engine never writes to them.
+ * Frames keep their order; the engine never writes to them. A feeder whose frames may be far away
+ * prefetches their first line. Returns whether any verdict is not CLF_PASS.
  */
-void clf_burst(struct clf_engine *engine, const struct clf_frame *frames, unsigned n,
+bool clf_burst(struct clf_engine *engine, const struct clf_frame *frames, unsigned n,
     uint64_t now_us, struct clf_result *results);
 
 /* Timers: ends idle flows, gives up on slow ones. Bounded work; call once per burst or idle loop.

@@ -20,6 +20,10 @@
 #ifndef CLASSIFIER_FLOW_TABLE_H
 #define CLASSIFIER_FLOW_TABLE_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "classifier/flow_key.h"
 
 enum clf_flow_class { /* picks the idle time-out */
@@ -155,26 +159,33 @@ clf_flow_same(const struct clf_flow_table *t, uint32_t flow, const struct clf_fl
 	return clf_key_kind(key->k[1]) == 0 || clf_flow_same_cold(t, flow, key, pkt);
 }
 
-/* The first flow of the bucket whose tag fits, unverified; 0 none. Branch-light: ten compares. */
+/* The ways of a bucket that hold a tag: two bits each. */
+static inline unsigned
+clf_bucket_ways(const struct clf_flow_bucket *b, uint16_t tag)
+{
+	unsigned bits = 0;
+
+#ifdef __SSE2__
+	const __m128i want = _mm_set1_epi16((short)tag);
+	__m128i lo = _mm_loadu_si128((const __m128i *)&b->tag[0]);
+	__m128i hi = _mm_loadu_si128((const __m128i *)&b->tag[2]);
+
+	bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(lo, want)) |
+	       (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(hi, want)) << 4;
+#else
+	for (unsigned i = 0; i < CLF_BUCKET_WAYS; i++)
+		bits |= (unsigned)(b->tag[i] == tag) << (2 * i);
+#endif
+	return bits;
+}
+
+/* The first flow of the bucket whose tag fits, unverified; 0 none. No branch depends on which. */
 static inline uint32_t
 clf_flow_candidate(const struct clf_flow_bucket *b, uint64_t hash)
 {
-	typedef int16_t v8 __attribute__((vector_size(16)));
-	typedef int64_t v2 __attribute__((vector_size(16)));
-	int16_t tag = (int16_t)clf_flow_tag(hash);
-	v8 tags;
-	memcpy(&tags, b->tag, sizeof(tags));
-	v2 eq = (v2)(tags == (v8){ tag, tag, tag, tag, tag, tag, tag, tag });
+	unsigned ways = clf_bucket_ways(b, clf_flow_tag(hash));
 
-	if (eq[0] != 0)
-		return b->flow[__builtin_ctzll((uint64_t)eq[0]) >> 4];
-	if (eq[1] != 0)
-		return b->flow[4 + (__builtin_ctzll((uint64_t)eq[1]) >> 4)];
-	if (b->tag[8] == (uint16_t)tag)
-		return b->flow[8];
-	if (b->tag[9] == (uint16_t)tag)
-		return b->flow[9];
-	return 0;
+	return __builtin_expect(ways != 0, 1) ? b->flow[(unsigned)__builtin_ctz(ways) / 2] : 0;
 }
 
 /* The same over the buckets that strays of `home` may have gone to. */

@@ -63,12 +63,77 @@ clf_frame_bytes(const struct clf_frame *f)
 	return f->flags & CLF_FRAME_MORE ? f->wire_len : f->len;
 }
 
-/* True: *ret is filled. False: *ret is untouched, and the frame is the walker's. */
+/* Where things are in a common frame: enough for a packet of a decided flow. */
+struct clf_outline {
+	uint32_t l3, l4;	   /* where the headers begin */
+	uint32_t head;		   /* bytes of the transport header */
+	uint32_t end, claimed_end; /* of the payload: readable, and as the headers say */
+	uint32_t bytes;		   /* counted bytes */
+	uint16_t vlan;
+	uint8_t protocol, tcp_flags;
+	bool v6;
+};
+
+/* From the transport header on; l3, l4, vlan and v6 are known. `total`: what IP claims, with its
+ * header. */
+static inline __attribute__((always_inline)) bool
+clf_outline_l4(const struct clf_frame *f, unsigned options, uint8_t protocol, uint32_t total,
+    struct clf_outline *o)
+{
+	const uint32_t l4 = o->l4, claimed = o->l3 + total, frame_bytes = clf_frame_bytes(f);
+	const uint8_t *t = f->data + l4;
+
+	o->protocol = protocol;
+	o->bytes = claimed > frame_bytes ? claimed : frame_bytes;
+	o->claimed_end = claimed;
+	o->end = claimed < f->len ? claimed : f->len;
+	if (protocol == 6) {
+		if (o->end < l4 + 20)
+			return false;
+		o->head = (t[12] >> 4) * 4u;
+		o->tcp_flags = t[13] & 0x3f;
+		/* 20 <= head <= what is readable, in one comparison */
+		return o->head - 20 <= o->end - l4 - 20 && !(o->tcp_flags & 2);
+	}
+	uint32_t udp_len = clf_load16(t + 4);
+
+	if (protocol != 17 || o->end < l4 + 8 || udp_len < 8 || l4 + udp_len > claimed)
+		return false;
+	if ((options & CLF_PARSE_TUNNELS) && clf_is_tunnel_port(clf_load16(t + 2)))
+		return false;
+	o->head = 8;
+	o->tcp_flags = 0;
+	o->claimed_end = l4 + udp_len;
+	o->end = o->claimed_end < f->len ? o->claimed_end : f->len;
+	return true;
+}
+
+/* IPv4 without options that begins at `l3`; a constant there leaves no arithmetic on offsets. */
+static inline __attribute__((always_inline)) bool
+clf_outline_v4(
+    const struct clf_frame *f, unsigned options, uint32_t l3, uint16_t vlan, struct clf_outline *o)
+{
+	const uint8_t *ip = f->data + l3;
+
+	o->l3 = l3;
+	o->l4 = l3 + 20;
+	o->vlan = vlan;
+	o->v6 = false;
+	if (__builtin_expect(f->len < l3 + 20 + 8 || ip[0] != 0x45, 0))
+		return false;
+	if (((ip[6] & 0x3f) | ip[7]) != 0)
+		return false;
+	if ((options & CLF_PARSE_IP_CHECKSUM) && !clf_ipv4_sum_ok(ip))
+		return false;
+	return clf_outline_l4(f, options, ip[9], clf_load16(ip + 2), o);
+}
+
+/* True: a common frame, *ret is filled. False: the frame is the walker's. */
 static inline bool
-clf_parse_fast(const struct clf_frame *f, unsigned options, struct clf_pkt *ret)
+clf_outline(const struct clf_frame *f, unsigned options, struct clf_outline *ret)
 {
 	const uint8_t *d = f->data;
-	uint32_t l3 = 14, l4, total, head, readable;
+	uint32_t l3 = 14;
 	uint16_t vlan = 0;
 
 	if (__builtin_expect(f->link != CLF_LINK_ETHERNET || f->len < 14 + 20 + 8, 0))
@@ -79,73 +144,56 @@ clf_parse_fast(const struct clf_frame *f, unsigned options, struct clf_pkt *ret)
 		type = clf_load16(d + 16);
 		l3 = 18;
 	}
-	const uint8_t *ip = d + l3;
-	bool v6 = type == 0x86dd;
-	if (!v6) {
-		l4 = l3 + 20;
-		if (type != 0x0800 || f->len < l4 + 8 || ip[0] != 0x45 ||
-		    (clf_load16(ip + 6) & 0x3fff) != 0)
-			return false;
-		if ((options & CLF_PARSE_IP_CHECKSUM) && !clf_ipv4_sum_ok(ip))
-			return false;
-		total = clf_load16(ip + 2);
-	} else {
-		l4 = l3 + 40;
-		if (f->len < l4 + 8 || ip[0] >> 4 != 6)
-			return false;
-		total = clf_load16(ip + 4) + 40u;
-	}
-	uint8_t protocol = v6 ? ip[6] : ip[9];
-	uint8_t tcp_flags = 0;
-	uint32_t claimed_end = l3 + total;
-	uint32_t end = claimed_end < f->len ? claimed_end : f->len;
-	const uint8_t *t = d + l4;
-
-	readable = end > l4 ? end - l4 : 0;
-	if (protocol == 6) {
-		if (readable < 20)
-			return false;
-		head = (t[12] >> 4) * 4u;
-		tcp_flags = t[13];
-		if (head < 20 || head > readable || (tcp_flags & 2))
-			return false;
-	} else if (protocol == 17) {
-		uint32_t udp_len = clf_load16(t + 4);
-
-		head = 8;
-		if (readable < 8 || udp_len < 8 || udp_len > claimed_end - l4)
-			return false;
-		if ((options & CLF_PARSE_TUNNELS) && clf_is_tunnel_port(clf_load16(t + 2)))
-			return false;
-		claimed_end = l4 + udp_len;
-		end = claimed_end < f->len ? claimed_end : f->len;
-	} else {
+	if (type == 0x0800)
+		return clf_outline_v4(f, options, l3, vlan, ret);
+	if (type != 0x86dd || f->len < l3 + 40 + 8 || d[l3] >> 4 != 6)
 		return false;
-	}
+	ret->l3 = l3;
+	ret->l4 = l3 + 40;
+	ret->vlan = vlan;
+	ret->v6 = true;
+	return clf_outline_l4(f, options, d[l3 + 6], clf_load16(d + l3 + 4) + 40u, ret);
+}
 
-	uint32_t counted = l3 + total;
-	uint32_t frame_bytes = clf_frame_bytes(f);
+/* The same for untagged IPv4 alone: what the fast path asks first. */
+static inline __attribute__((always_inline)) bool
+clf_outline_plain(const struct clf_frame *f, unsigned options, struct clf_outline *ret)
+{
+	return __builtin_expect(f->link == CLF_LINK_ETHERNET && f->len >= 14 + 20 + 8, 1) &&
+	       clf_load16(f->data + 12) == 0x0800 && clf_outline_v4(f, options, 14, 0, ret);
+}
+
+/* True: *ret is filled. False: *ret is untouched, and the frame is the walker's. */
+static inline bool
+clf_parse_fast(const struct clf_frame *f, unsigned options, struct clf_pkt *ret)
+{
+	const uint8_t *d = f->data;
+	struct clf_outline o;
+
+	if (!clf_outline(f, options, &o))
+		return false;
+	const uint8_t *ip = d + o.l3, *t = d + o.l4;
 	*ret = (struct clf_pkt){
 		.data = d,
 		.len = f->len,
-		.bytes = counted > frame_bytes ? counted : frame_bytes,
-		.l3_off = (uint16_t)l3,
-		.l4_off = (uint16_t)l4,
-		.payload_off = (uint16_t)(l4 + head),
-		.payload_len = (uint16_t)(end - l4 - head),
-		.payload_wire = (uint16_t)(claimed_end - l4 - head),
+		.bytes = o.bytes,
+		.l3_off = (uint16_t)o.l3,
+		.l4_off = (uint16_t)o.l4,
+		.payload_off = (uint16_t)(o.l4 + o.head),
+		.payload_len = (uint16_t)(o.end - o.l4 - o.head),
+		.payload_wire = (uint16_t)(o.claimed_end - o.l4 - o.head),
 		.src_port = clf_load16(t),
 		.dst_port = clf_load16(t + 2),
-		.vlan = vlan,
+		.vlan = o.vlan,
 		.parse = CLF_P_OK,
-		.ip_version = v6 ? 6 : 4,
-		.protocol = protocol,
-		.tcp_flags = tcp_flags & 0x3f,
-		.ttl = v6 ? ip[7] : ip[8],
+		.ip_version = o.v6 ? 6 : 4,
+		.protocol = o.protocol,
+		.tcp_flags = o.tcp_flags,
+		.ttl = o.v6 ? ip[7] : ip[8],
 		.options = (uint8_t)options,
-		.l2_len = (uint16_t)l3,
+		.l2_len = (uint16_t)o.l3,
 	};
-	if (protocol == 6) {
+	if (o.protocol == 6) {
 		ret->seq = clf_load32(t + 4);
 		ret->ack = clf_load32(t + 8);
 		ret->window = clf_load16(t + 14);

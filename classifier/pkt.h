@@ -3,7 +3,8 @@
  * A frame as a feeder hands it in, and what parsing makes of it.
  *
  * `struct clf_frame` is filled by a feeder (worker or scan); the engine borrows the bytes until
- * clf_burst() returns. `struct clf_pkt` lives on the stack of clf_burst(), one per frame.
+ * clf_burst() returns. `struct clf_pkt` lives on the stack of clf_burst(), one per frame that needs
+ * more than its key.
  * Host byte order except addresses. One thread.
  */
 #ifndef CLASSIFIER_PKT_H
@@ -32,11 +33,10 @@ enum clf_link { /* link layer of a frame; values are ours, scan maps DLT_* to th
 };
 
 enum clf_frame_flag {
-	CLF_FRAME_RSS = 1 << 0,		/* rss_hash is a symmetric hash over the 5-tuple */
-	CLF_FRAME_MORE = 1 << 1,	/* more bytes in further segments: ask `flatten` */
-	CLF_FRAME_L4_CSUM_OK = 1 << 2,	/* the NIC checked it: good */
-	CLF_FRAME_L4_CSUM_BAD = 1 << 3, /* the NIC checked it: bad */
-	CLF_FRAME_TRUNCATED = 1 << 4,	/* capture cut it (wire_len > len) */
+	CLF_FRAME_MORE = 1 << 0,	/* more bytes in further segments: ask `flatten` */
+	CLF_FRAME_L4_CSUM_OK = 1 << 1,	/* the NIC checked it: good */
+	CLF_FRAME_L4_CSUM_BAD = 1 << 2, /* the NIC checked it: bad */
+	CLF_FRAME_TRUNCATED = 1 << 3,	/* capture cut it (wire_len > len) */
 };
 
 struct clf_frame {
@@ -45,10 +45,9 @@ struct clf_frame {
 	uint64_t ts_us; /* microseconds since 1970: capture or NIC time, else the burst's clock */
 	uint32_t len;	/* readable bytes at data */
 	uint32_t wire_len; /* bytes on the wire without FCS, >= len */
-	uint32_t rss_hash;
-	uint8_t link;  /* enum clf_link */
-	uint8_t flags; /* enum clf_frame_flag */
-	uint16_t port; /* ingress port, for statistics only: both ports of a pair share flows */
+	uint8_t link;	   /* enum clf_link */
+	uint8_t flags;	   /* enum clf_frame_flag */
+	uint16_t port;	   /* ingress port, for statistics only: both ports of a pair share flows */
 };
 
 /* Why parsing stopped; counted, named in `status`. CLF_P_OK..CLF_P_FRAGMENT have a flow key. */

@@ -225,7 +225,6 @@ give_sources(struct dp_plane *plane, struct dp_worker *w)
 				.queue = q,
 				.index = (uint16_t)i,
 				.replay = plane->ports.replay,
-				.rss = p->rss_is_5tuple,
 			};
 		}
 	}

@@ -256,8 +256,7 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	symmetric_key(key, sizeof(key));
 	conf.rx_adv_conf.rss_conf.rss_key = p->symmetric ? key : NULL;
 	conf.rxmode.offloads = info.rx_offload_capa &
-			       (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM |
-				   (p->symmetric ? RTE_ETH_RX_OFFLOAD_RSS_HASH : 0));
+			       (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM);
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	conf.intr_conf.rmv = info.dev_flags && (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
 	if (mtu != 0)
@@ -279,8 +278,6 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 		p->mtu = has_mtu;
 	if (p->symmetric)
 		p->symmetric = rss_holds(p, conf.rx_adv_conf.rss_conf.rss_hf, info.hash_key_size);
-	p->rss_is_5tuple = p->symmetric && config->rss == DP_RSS_PORTS &&
-			   (p->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 	if (config->workers > 1 && !p->symmetric)
 		ports->spread = true;
 	return 0;

@@ -26,7 +26,6 @@ struct dp_port {
 	uint16_t link; /* index in the config's links */
 	uint16_t n_rx, n_tx; /* queues; rx queue q belongs to worker q % workers, tx queue q to q */
 	bool symmetric;	     /* the NIC spreads both directions alike */
-	bool rss_is_5tuple;  /* ... and by ports too: the hash serves the flow table */
 	bool replay;	     /* net_pcap that reads files once */
 	bool promiscuous;
 	uint16_t mtu;

@@ -85,11 +85,7 @@ void
 dp_tx_results(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
     const struct clf_result *results, unsigned n)
 {
-	unsigned stop = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		stop |= results[i].verdict == CLF_DROP || results[i].verdict == CLF_RESET;
-	if (likely(stop == 0) || w->ports->port[index].peer == DP_NO_PORT) {
+	if (likely(!results) || w->ports->port[index].peer == DP_NO_PORT) {
 		dp_tx_forward(w, index, mbufs, n, &w->count);
 		return;
 	}

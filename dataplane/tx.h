@@ -10,7 +10,7 @@
 
 /*
  * Ends a burst that came in on one port: what passes goes out of its peer in order (or is freed, on
- * a mirror port), the rest is freed and counted, resets are made.
+ * a mirror port), the rest is freed and counted, resets are made. results NULL: all of it passes.
  */
 void dp_tx_results(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
     const struct clf_result *results, unsigned n);

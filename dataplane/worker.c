@@ -16,34 +16,39 @@
 #include "dataplane/tx.h"
 #include "dataplane/worker_round.h"
 
+static inline uint8_t
+frame_flags(const struct rte_mbuf *m)
+{
+	uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	uint8_t flags = m->nb_segs > 1 ? CLF_FRAME_MORE : 0;
+
+	if (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		flags |= CLF_FRAME_L4_CSUM_OK;
+	else if (csum == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+		flags |= CLF_FRAME_L4_CSUM_BAD;
+	return flags;
+}
+
 static void
-fill_frames(const struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs,
-    unsigned n, struct clf_frame *frames)
+fill_frames(
+    const struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n, struct clf_frame *frames)
 {
 	const int ts_offset = w->ports->ts_offset;
+	const uint64_t now_us = w->now_us;
 
-	for (unsigned i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = mbufs[i];
-		uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+		const struct rte_mbuf *m = mbufs[i];
+		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+
+		rte_prefetch0(data);
 		frames[i] = (struct clf_frame){
-			.data = rte_pktmbuf_mtod(m, const uint8_t *),
-			.cookie = m,
-			.ts_us = w->now_us,
+			.data = data,
+			.cookie = mbufs[i],
+			.ts_us = now_us,
 			.len = m->data_len,
 			.wire_len = m->pkt_len,
-			.rss_hash = m->hash.rss,
 			.link = CLF_LINK_ETHERNET,
-			.flags =
-			    (uint8_t)((src && src->rss && (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH)
-					      ? CLF_FRAME_RSS
-					      : 0) |
-				      (m->nb_segs > 1 ? CLF_FRAME_MORE : 0) |
-				      (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? CLF_FRAME_L4_CSUM_OK
-									   : 0) |
-				      (csum == RTE_MBUF_F_RX_L4_CKSUM_BAD ? CLF_FRAME_L4_CSUM_BAD
-									  : 0)),
+			.flags = frame_flags(m),
 			.port = m->port,
 		};
 	}
@@ -71,14 +76,14 @@ inspect(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbuf
 	struct clf_frame frames[CLF_BURST_MAX];
 	struct clf_result results[CLF_BURST_MAX];
 
-	fill_frames(w, src, mbufs, n, frames);
+	fill_frames(w, mbufs, n, frames);
 	dp_hold_enter(w);
-	clf_burst(w->engine, frames, n, burst_time(w, frames, n), results);
+	bool stop = clf_burst(w->engine, frames, n, burst_time(w, frames, n), results);
 	dp_hold_leave(w);
 	if (w->evidence)
 		dp_evidence_keep(w, frames, results, n);
 	if (src)
-		dp_tx_results(w, src->index, mbufs, results, n);
+		dp_tx_results(w, src->index, mbufs, stop ? results : NULL, n);
 	else
 		dp_spread_results(w, mbufs, results, n);
 }

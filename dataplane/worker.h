@@ -72,7 +72,7 @@ struct dp_source {
 	uint16_t port; /* DPDK's id */
 	uint16_t queue;
 	uint16_t index; /* in dp_ports */
-	bool replay, done, rss;
+	bool replay, done;
 	uint32_t empty; /* polls in a row that gave nothing */
 };
 

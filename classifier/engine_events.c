@@ -236,8 +236,9 @@ clf_event_details(struct clf_engine *e, uint32_t flow, const struct clf_ctx *c,
 	add_others(e, w, ev);
 	ev->blind = (uint8_t)blind;
 	ev->flags = c->flags & ~(uint32_t)CLF_FL_MIDSTREAM;
-	/* At a decision the other side may just not have spoken yet. */
-	if (one_way && ev->type == CLF_EV_ENDED)
+	/* At a decision the other side may just not have spoken yet; but after a SYN nobody sends
+	 * more without an answer. Whoever keeps records settles it at the end. */
+	if (one_way && (ev->type == CLF_EV_ENDED || (tcp && f->syn && clf_packet_number(f) > 1)))
 		ev->flags |= CLF_FL_ONE_WAY;
 	if (tcp && !f->syn)
 		ev->flags |= CLF_FL_MIDSTREAM;

@@ -7,7 +7,8 @@
  *   engine_flow.c    the slow path of one packet: new flows, closing, expiry, eviction
  *   engine_setup.c   configuration, making and freeing, rules, statistics
  *   engine_events.c  events from flows
- *   inspect.c        contexts: borrowed, filled with facts, settled, given back
+ *   inspect.c        undecided flows: looked at, settled, decided, concluded
+ *   inspect_ctx.c    contexts: the pool; facts and names put into one
  *   inspect_tcp.c, inspect_tls.c, inspect_http.c   readers of streams
  *   inspect_udp.c    readers of datagrams: QUIC
  *   inspect_dns.c    questions and answers, each question a record of its own
@@ -54,7 +55,7 @@ enum clf_reader {	/* who reads the initiator's stream or datagrams */
 };
 
 enum {				     /* why a decided flow is still looked at */
-	CLF_WATCH_RETRY = 1 << 0,    /* TLS: a second hello may come until the server has spoken */
+	CLF_WATCH_RETRY = 1 << 0,    /* a second hello may come until the server has spoken */
 	CLF_WATCH_REQUESTS = 1 << 1, /* HTTP: later requests, what follows CONNECT */
 	CLF_WATCH_NDPI = 1 << 2,     /* nDPI is not done */
 	CLF_WATCH_LATE = 1 << 4,     /* TCP: a hello may follow what nobody could read */
@@ -99,7 +100,7 @@ struct clf_ctx {
 	uint8_t ndpi_done : 1;
 	uint8_t decided : 1;	    /* details were sent; only watched now */
 	uint8_t fresh : 1;	    /* facts came since the last weighing */
-	uint8_t renamed : 1;	    /* a name came since the last event */
+	uint8_t renamed : 1;	    /* a name or a flag to be told came since the last event */
 	uint8_t protocol_known : 1; /* an observer knows what it is, name or not */
 	uint8_t chunked : 1;
 	uint8_t more : 1; /* the prefix may hold another request */
@@ -230,14 +231,12 @@ void clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flus
 uint64_t clf_flow_deadline(const struct clf_engine *e, const struct clf_flow *f);
 void clf_result_of(const struct clf_engine *e, uint32_t flow, struct clf_result *res);
 
-/* inspect.c */
+/* inspect_ctx.c */
 struct clf_ctx *clf_ctx_of(struct clf_engine *e, const struct clf_flow *f);
 struct clf_ctx *clf_ctx_open(struct clf_engine *e, uint32_t flow);
 void clf_ctx_close(struct clf_engine *e, struct clf_ctx *c);
 /* Frees a context of a flow that is only watched or has shown no data. False: none found. */
 bool clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this);
-void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
-void clf_gather_flags(struct clf_ctx *c);
 void clf_ctx_touch(struct clf_engine *e, struct clf_ctx *c);
 void clf_add_fact(struct clf_ctx *c, enum sig_field field, const void *value, size_t len,
     uint32_t packet, uint8_t group);
@@ -245,14 +244,19 @@ void clf_add_fact(struct clf_ctx *c, enum sig_field field, const void *value, si
 void clf_add_name(struct clf_ctx *c, enum sig_field field, const struct clf_name *name,
     uint32_t packet, uint8_t group);
 uint32_t clf_packet_number(const struct clf_flow *f);
+
+/* inspect.c */
 /* Looks at one packet of an undecided or watched flow; decides when nothing more is wanted. */
 void clf_inspect(struct clf_visit *v);
-/* Decides with what is known. `ended`: the flow is over; the event is sent by the caller. */
+void clf_gather_flags(struct clf_ctx *c);
 void clf_note_gap(struct clf_ctx *c);
+/* Decides with what is known. `ended`: the flow is over; the event is sent by the caller. */
 void clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us);
 
 /* inspect_tcp.c, inspect_tls.c, inspect_http.c, inspect_udp.c, inspect_ndpi.c */
 void clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c);
+/* What lives on after this packet must not point into its frame. */
+void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
 /* Reads what the initiator's prefix still holds. */
 void clf_read_on(struct clf_visit *v, struct clf_ctx *c);
 void clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c);
@@ -260,6 +264,9 @@ bool clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes strea
 void clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);
 void
 clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hello *h, bool quic);
+/* `retry`: it came behind the first one, as a HelloRetryRequest asks for. */
+void clf_second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, enum sig_field field,
+    bool retry, uint32_t packet);
 bool clf_read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);
 bool clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);
 void clf_feed_ndpi_raw(struct clf_visit *v, struct clf_ctx *c);

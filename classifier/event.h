@@ -174,4 +174,14 @@ struct clf_str clf_event_add(struct clf_event *e, const void *bytes, size_t len)
 /* For events that came over a boundary: true when size, offsets and enums are all in range. */
 bool clf_event_valid(const void *bytes, size_t len);
 
+/* The final counters tell for sure whether one direction was silent, and not silenced by us. */
+static inline void
+clf_event_settle_one_way(struct clf_event *e)
+{
+	if (e->packets[CLF_UP] != 0 && e->packets[CLF_DOWN] != 0)
+		e->flags &= ~(uint32_t)CLF_FL_ONE_WAY;
+	else if (e->dropped[CLF_UP] == 0 && e->dropped[CLF_DOWN] == 0)
+		e->flags |= CLF_FL_ONE_WAY;
+}
+
 #endif

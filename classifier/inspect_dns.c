@@ -304,7 +304,7 @@ answer(struct clf_engine *e, const struct clf_question *like, const struct clf_d
  */
 static void
 tell_lone_answer(struct clf_engine *e, const struct clf_question *like, const struct clf_dns_msg *m,
-    const struct clf_pkt *pkt, uint64_t ts_us)
+    const struct clf_pkt *pkt, uint64_t ts_us, uint32_t bytes)
 {
 	struct clf_answered *seen = answered_slot(e, like->hash);
 
@@ -313,7 +313,7 @@ tell_lone_answer(struct clf_engine *e, const struct clf_question *like, const st
 	*seen = (struct clf_answered){ like->hash, ts_us };
 	struct clf_question *q = open_question(e, like, ts_us);
 	q->packets[CLF_DOWN] = 1;
-	q->bytes[CLF_DOWN] = pkt->bytes;
+	q->bytes[CLF_DOWN] = bytes;
 	judge(e, q, m, ts_us, pkt, true);
 	end_question(e, e->newest_question, ts_us);
 }
@@ -343,7 +343,7 @@ clf_dns_packet(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct
 	if (m->response) {
 		e->stats.verdicts[CLF_PASS]++;
 		if (!answer(e, &like, m, ts_us, pkt->bytes, res))
-			tell_lone_answer(e, &like, m, pkt, ts_us);
+			tell_lone_answer(e, &like, m, pkt, ts_us, pkt->bytes);
 		return true;
 	}
 	struct clf_question *q = ask(e, &like, m, pkt, ts_us, pkt->bytes);
@@ -385,13 +385,12 @@ clf_read_dns_tcp(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream
 	c->reader = CLF_READ_DNS;
 	c->protocol_known = 1;
 	c->watch |= CLF_WATCH_DNS;
-	if (m->response) {
-		(void)answer(e, &like, m, v->ts_us, 2u + n, NULL);
-	} else {
-		struct clf_question *q = ask(e, &like, m, v->pkt, v->ts_us, 2u + n);
-		c->flags |= CLF_FL_DNS_ONLY;
+	c->flags |= CLF_FL_DNS_ONLY;
+	if (!m->response) {
+		(void)ask(e, &like, m, v->pkt, v->ts_us, 2u + n);
 		clf_add_name(c, SIG_F_DNS_QNAME, &m->qname, clf_packet_number(v->f), c->group);
-		(void)q;
+	} else if (!answer(e, &like, m, v->ts_us, 2u + n, NULL)) {
+		tell_lone_answer(e, &like, m, v->pkt, v->ts_us, 2u + n);
 	}
 	clf_stream_consume(e->streams, c->stream[dir], 2u + n);
 	return true;

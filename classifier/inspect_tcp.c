@@ -11,7 +11,8 @@ enum {
 	DNS_PORT = 53,
 	LATE_BYTES = 8192,
 	LATE_PACKETS = 32,
-	WATCH_BYTES = 1 << 20
+	WATCH_BYTES = 1 << 20,
+	READ_ROUNDS = 128 /* more DNS messages than one segment holds */
 };
 
 static const uint32_t stream_flags = CLF_FL_AMBIGUOUS | CLF_FL_OVERLAP | CLF_FL_BAD_CHECKSUM |
@@ -120,7 +121,7 @@ enter_socks(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 static void
 read_up(struct clf_visit *v, struct clf_ctx *c)
 {
-	for (unsigned round = 0; round < 16; round++) {
+	for (unsigned round = 0; round < READ_ROUNDS; round++) {
 		struct sig_bytes stream = clf_stream_view(c->stream[CLF_UP]);
 		bool again = false;
 
@@ -167,14 +168,20 @@ clf_read_on(struct clf_visit *v, struct clf_ctx *c)
 static void
 read_down(struct clf_visit *v, struct clf_ctx *c)
 {
-	struct sig_bytes stream = clf_stream_view(c->stream[CLF_DOWN]);
+	bool again = true;
 
-	if (sig_bytes_left(&stream) == 0 || sig_bytes_left(&stream) < c->need[CLF_DOWN])
-		return;
-	if (c->reader == CLF_READ_TLS)
-		clf_read_tls_server(v, c, stream);
-	else if (is_dns_port(v) && (c->reader == CLF_READ_START || c->reader == CLF_READ_DNS))
-		(void)clf_read_dns_tcp(v, c, stream, CLF_DOWN);
+	while (again) {
+		struct sig_bytes stream = clf_stream_view(c->stream[CLF_DOWN]);
+
+		again = false;
+		if (sig_bytes_left(&stream) == 0 || sig_bytes_left(&stream) < c->need[CLF_DOWN])
+			return;
+		if (c->reader == CLF_READ_TLS)
+			clf_read_tls_server(v, c, stream);
+		else if (is_dns_port(v) &&
+			 (c->reader == CLF_READ_START || c->reader == CLF_READ_DNS))
+			again = clf_read_dns_tcp(v, c, stream, CLF_DOWN);
+	}
 }
 
 static bool

@@ -111,22 +111,33 @@ clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ct
 	    c, quic ? SIG_F_QUIC_SNI : SIG_F_TLS_SNI, &h->sni, clf_packet_number(f), CLF_GROUP_ALL);
 }
 
-/* A second hello, after a HelloRetryRequest: the same name, or the flow has two honest readings. */
+/* A retry was seen; a flow that was told already is told again. */
 static void
-second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, uint32_t packet)
+note_retry(struct clf_ctx *c)
+{
+	if (c->flags & CLF_FL_HRR)
+		return;
+	c->flags |= CLF_FL_HRR;
+	c->renamed |= c->decided;
+}
+
+/* A second hello: the same name, or the flow has two honest readings. */
+void
+clf_second_hello(struct clf_ctx *c, const struct clf_tls_hello *h, enum sig_field field, bool retry,
+    uint32_t packet)
 {
 	bool same = h->have_sni == c->hello_sni &&
 		    (!h->have_sni || name_hash(&h->sni) == c->sni_hash);
 
-	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
-	c->flags |= CLF_FL_HRR;
+	if (retry)
+		note_retry(c);
 	if (same)
 		return;
 	c->flags |= CLF_FL_AMBIGUOUS;
 	c->fresh = 1;
 	c->renamed = 1;
 	if (h->have_sni)
-		clf_add_name(c, SIG_F_TLS_SNI, &h->sni, packet, CLF_GROUP_ALL);
+		clf_add_name(c, field, &h->sni, packet, CLF_GROUP_ALL);
 }
 
 /* Bytes came twice and disagreed: what the other reading says is told too. */
@@ -157,8 +168,8 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 			return false;
 		r = clf_tls_client_hello(stream, v->e->join, h);
 		if (r == CLF_OBS_DONE)
-			second_hello(c, h, clf_packet_number(v->f));
-		else if (r != CLF_OBS_MORE)
+			clf_second_hello(c, h, SIG_F_TLS_SNI, true, clf_packet_number(v->f));
+		if (r != CLF_OBS_MORE)
 			c->watch &= (uint8_t)~CLF_WATCH_RETRY;
 		return false;
 	}
@@ -209,7 +220,7 @@ clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes str
 	}
 	c->server_done = 1;
 	if (r == CLF_OBS_DONE && s->hello_retry) {
-		c->flags |= CLF_FL_HRR;
+		note_retry(c);
 		return;
 	}
 	c->watch &= (uint8_t)~CLF_WATCH_RETRY;

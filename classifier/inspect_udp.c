@@ -2,7 +2,13 @@
 /* Datagrams under inspection: QUIC's Initials within the worker's budget, first payloads, nDPI. */
 #include "classifier/engine_state.h"
 
-enum { PAYLOAD_FACT_MAX = 256, DECRYPTS_UNLIMITED = 64, QUIC_TRIES = 8, SSDP_PORT = 1900 };
+enum {
+	PAYLOAD_FACT_MAX = 256,
+	DECRYPTS_UNLIMITED = 64,
+	QUIC_TRIES = 8,
+	QUIC_WATCHED = 32,
+	SSDP_PORT = 1900
+};
 
 /* What the crypto budget allows at this packet's millisecond. */
 static unsigned
@@ -24,11 +30,23 @@ stop_quic(struct clf_visit *v, struct clf_ctx *c)
 {
 	clf_quic_close(v->e->quics, c->quic);
 	c->quic = NULL;
-	c->reader = CLF_READ_NONE;
+	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
 }
 
-static void
-read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
+/* A connection's state; where none is left, a flow that is only watched gives up its own. */
+static struct clf_quic *
+open_quic(struct clf_engine *e, struct clf_ctx *c)
+{
+	struct clf_quic *q = clf_quic_open(e->quics);
+
+	if (!q && clf_ctx_steal(e, c))
+		q = clf_quic_open(e->quics);
+	return q;
+}
+
+/* One datagram to the observer, within the budget. False: nothing was left of it. */
+static bool
+ask_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram, enum clf_obs *ret_obs)
 {
 	struct clf_engine *e = v->e;
 	struct clf_quic_result *r = &e->quic;
@@ -36,20 +54,41 @@ read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 
 	if (allowed == 0) {
 		e->stats.crypto_over_budget++;
+		return false;
+	}
+	*ret_obs = clf_quic_datagram(c->quic, datagram, v->dir == CLF_UP, allowed, r);
+	e->stats.quic_decrypts += r->decrypts;
+	e->crypto_left -= r->decrypts < e->crypto_left ? r->decrypts : e->crypto_left;
+	e->stats.crypto_over_budget += r->over_budget;
+	if (r->ambiguous && !(c->flags & CLF_FL_AMBIGUOUS)) {
+		c->flags |= CLF_FL_AMBIGUOUS;
+		c->fresh = 1;
+		c->renamed = c->decided;
+	}
+	if (r->have_other)
+		clf_add_name(c, SIG_F_QUIC_SNI, &r->other, clf_packet_number(v->f), CLF_GROUP_ALL);
+	return true;
+}
+
+static void
+read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
+{
+	struct clf_quic_result *r = &v->e->quic;
+	enum clf_obs obs;
+
+	if (!ask_quic(v, c, datagram, &obs)) {
 		c->flags |= CLF_FL_OVER_LIMIT;
 		return;
 	}
-	enum clf_obs obs = clf_quic_datagram(c->quic, datagram, v->dir == CLF_UP, allowed, r);
-	e->stats.quic_decrypts += r->decrypts;
-	e->crypto_left -= r->decrypts < e->crypto_left ? r->decrypts : e->crypto_left;
-	c->flags |= (r->retry ? CLF_FL_QUIC_RETRY : 0) | (r->ambiguous ? CLF_FL_AMBIGUOUS : 0) |
-		    (r->malformed ? CLF_FL_MALFORMED : 0) |
+	c->flags |= (r->retry ? CLF_FL_QUIC_RETRY : 0) | (r->malformed ? CLF_FL_MALFORMED : 0) |
 		    (r->over_limit || r->over_budget ? CLF_FL_OVER_LIMIT : 0);
-	e->stats.crypto_over_budget += r->over_budget;
 	switch (obs) {
 	case CLF_OBS_DONE:
 		c->flags &= ~(uint32_t)CLF_FL_GAP;
 		clf_take_hello(v, c, &r->hello, true);
+		c->watch |= CLF_WATCH_RETRY;
+		if (!clf_quic_pool_spare(v->e->quics))
+			stop_quic(v, c);
 		return;
 	case CLF_OBS_MORE:
 		c->flags = r->gap ? c->flags | CLF_FL_GAP : c->flags & ~(uint32_t)CLF_FL_GAP;
@@ -57,6 +96,22 @@ read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 	case CLF_OBS_BAD: c->flags |= CLF_FL_MALFORMED; return;
 	case CLF_OBS_NOT_MINE: return;
 	}
+}
+
+/* The hello was read. Until the server goes on, another may come: after a HelloRetryRequest, under
+ * other keys, or in place of the first one. */
+static void
+watch_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
+{
+	struct clf_quic_result *r = &v->e->quic;
+	enum clf_obs obs;
+
+	if (!ask_quic(v, c, datagram, &obs))
+		return;
+	if (obs == CLF_OBS_DONE)
+		clf_second_hello(c, &r->hello, SIG_F_QUIC_SNI, r->second, clf_packet_number(v->f));
+	if (r->settled || r->second || obs == CLF_OBS_BAD || c->data_packets[CLF_UP] > QUIC_WATCHED)
+		stop_quic(v, c);
 }
 
 static void
@@ -105,7 +160,7 @@ clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 	payload_fact(v, c, datagram);
 	if (c->reader == CLF_READ_START && c->data_packets[CLF_UP] <= QUIC_TRIES &&
 	    clf_quic_looks(datagram)) {
-		c->quic = clf_quic_open(e->quics);
+		c->quic = open_quic(e, c);
 		c->reader = c->quic ? CLF_READ_QUIC : CLF_READ_NONE;
 		c->protocol_known = c->quic != NULL;
 		if (!c->quic)
@@ -113,13 +168,10 @@ clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 	}
 	if (c->reader == CLF_READ_START && v->dir == CLF_UP && v->pkt->dst_port == SSDP_PORT)
 		read_http(v, c, datagram);
-	if (c->reader == CLF_READ_QUIC && !c->hello)
+	if (c->quic && c->hello)
+		watch_quic(v, c, datagram);
+	else if (c->quic)
 		read_quic(v, c, datagram);
-	if (c->reader == CLF_READ_QUIC && c->hello && c->quic) {
-		uint8_t reader = c->reader;
-		stop_quic(v, c);
-		c->reader = reader;
-	}
 	if (e->config.ndpi == CLF_NDPI_ALL ||
 	    (e->config.ndpi == CLF_NDPI_UNDECIDED && c->reader != CLF_READ_QUIC &&
 		c->reader != CLF_READ_HTTP))

@@ -118,27 +118,35 @@ struct clf_quic_pool;
 struct clf_quic_pool *clf_quic_pool_new(unsigned max_connections);
 void clf_quic_pool_free(struct clf_quic_pool *pool);
 struct clf_quic *clf_quic_open(struct clf_quic_pool *pool); /* NULL: none left */
+/* Half of the connections are free: what need not be kept may be. */
+bool clf_quic_pool_spare(const struct clf_quic_pool *pool);
 void clf_quic_close(struct clf_quic_pool *pool, struct clf_quic *q);
 
 struct clf_quic_result {
 	uint32_t version;
 	bool initial, zero_rtt, retry, version_negotiation; /* seen in this datagram */
 	bool gap;					    /* CRYPTO bytes are still missing */
+	bool second;	   /* with DONE: another hello behind the first: HelloRetryRequest */
+	bool settled;	   /* the server went on: no further hello will come */
 	bool ambiguous;	   /* CRYPTO bytes overlapped with other contents */
+	bool have_other;   /* with ambiguous: the other contents name a host too */
 	bool malformed;	   /* a genuine Initial with frames that may not be */
 	bool over_limit;   /* CRYPTO data beyond what a connection may hold, or no room for it */
 	bool over_budget;  /* an Initial was not tried: max_decrypts were spent */
 	unsigned decrypts; /* AEAD operations spent, for the caller's budget */
 	struct clf_tls_hello hello; /* with CLF_OBS_DONE; points into q */
+	struct clf_name other;	    /* with have_other; valid until the next call */
 };
 
 /* Does this datagram begin like a QUIC long header of a version we know (or negotiate)? Cheap. */
 bool clf_quic_looks(struct sig_bytes datagram);
 /*
- * One datagram of the initiator (`up`) or the responder. DONE when the ClientHello was read, BAD
- * when what was rejoined is no ClientHello; else MORE, for junk too: what does not decrypt changes
- * nothing. `max_decrypts`: what the caller's budget still allows in this call (one Initial takes
- * one; one under a Connection ID that we have not seen may take two).
+ * One datagram of the initiator (`up`) or the responder. DONE when a ClientHello was read, once for
+ * each; BAD when what was rejoined is no ClientHello; else MORE, for junk too: what does not
+ * decrypt changes nothing. Behind the first hello a second one follows when the server asked for
+ * it; a hello under keys of its own, after one was read whole, is another attempt's first.
+ * `max_decrypts`: what the caller's budget still allows in this call (one Initial takes one; one
+ * under a Connection ID that we have not seen may take two).
  */
 enum clf_obs clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up,
     unsigned max_decrypts, struct clf_quic_result *ret);

@@ -37,6 +37,7 @@ struct clf_quic {
 	bool have_retry;
 	uint8_t dcid[CLF_QUIC_CID_MAX]; /* that keys come from */
 	uint8_t retry[CLF_QUIC_CID_MAX];
+	uint32_t eaten; /* CRYPTO bytes of hellos that were read */
 	struct clf_quic_stream crypto;
 	uint64_t seen[CLF_QUIC_SMALL / 64];
 	uint8_t data[CLF_QUIC_SMALL];
@@ -45,6 +46,8 @@ struct clf_quic {
 struct clf_quic_pool {
 	struct clf_quic_crypto *crypto;
 	struct clf_quic *all, *free;
+	unsigned max, used;
+	uint8_t other[2 * SIG_NAME_MAX];
 	struct big *bigs, *free_big;
 	uint8_t plain[QUIC_DATAGRAM_MAX];
 };
@@ -64,6 +67,7 @@ clf_quic_pool_new(unsigned max_connections)
 		clf_quic_pool_free(pool);
 		return NULL;
 	}
+	pool->max = max_connections;
 	for (unsigned i = max_connections; i-- > 0;) {
 		pool->all[i].pool = pool;
 		pool->all[i].next = pool->free;
@@ -96,6 +100,7 @@ crypto_reset(struct clf_quic *q)
 		q->pool->free_big = q->big;
 		q->big = NULL;
 	}
+	q->eaten = 0;
 	q->crypto = (struct clf_quic_stream){
 		.data = q->data, .seen = q->seen, .cap = CLF_QUIC_SMALL
 	};
@@ -110,6 +115,7 @@ clf_quic_open(struct clf_quic_pool *pool)
 	if (!q)
 		return NULL;
 	pool->free = q->next;
+	pool->used++;
 	q->version_index = QUIC_NO_VERSION;
 	q->have_retry = false;
 	q->expected = 0;
@@ -129,6 +135,13 @@ clf_quic_close(struct clf_quic_pool *pool, struct clf_quic *q)
 	}
 	q->next = pool->free;
 	pool->free = q;
+	pool->used--;
+}
+
+bool
+clf_quic_pool_spare(const struct clf_quic_pool *pool)
+{
+	return pool->used <= pool->max / 2;
 }
 
 /* One long header, up to where its type begins to matter. */
@@ -216,8 +229,9 @@ try_own_keys(struct clf_quic *q, const struct header *h, int index, struct clf_q
 	/* Packet numbers go on after a Retry (RFC 9000 17.2.5.3): expect near what we saw. */
 	if (!try_keys(q, &keys, &fresh, ret, ret_len))
 		return false;
-	/* A client that starts again with another version makes a new hello. */
-	if (q->version_index != QUIC_NO_VERSION && q->version != h->version)
+	/* A client that starts again, with another version or after its hello was whole, makes a
+	 * new one. Before that, other keys may be those after a Retry: the same hello goes on. */
+	if (q->version_index != QUIC_NO_VERSION && (q->version != h->version || q->eaten != 0))
 		crypto_reset(q);
 	q->keys = keys;
 	q->version = h->version;
@@ -277,6 +291,23 @@ crypto_grow(struct clf_quic *q)
 	return true;
 }
 
+/* A hello's beginning that says other things than the one at hand: whom does it name? */
+static void
+read_other(struct clf_quic *q, struct sig_bytes data, struct clf_quic_result *ret)
+{
+	struct clf_name *name = &ret->other;
+
+	if (!clf_tls_partial_msg(data, &ret->hello))
+		return;
+	clf_name_copy(name, &ret->hello.sni);
+	/* The payload lies in scratch that the datagram's next packet may overwrite. */
+	if (name->raw_len > sizeof(q->pool->other))
+		name->raw_len = sizeof(q->pool->other);
+	memcpy(q->pool->other, name->raw, name->raw_len);
+	name->raw = q->pool->other;
+	ret->have_other = true;
+}
+
 static void
 read_frames(struct clf_quic *q, struct sig_bytes payload, struct clf_quic_result *ret)
 {
@@ -286,9 +317,13 @@ read_frames(struct clf_quic *q, struct sig_bytes payload, struct clf_quic_result
 
 	while ((frame = clf_quic_next_crypto(&payload, &off, &data)) == CLF_QUIC_FRAME_CRYPTO) {
 		size_t len = sig_bytes_left(&data);
+		bool conflict = q->crypto.conflict;
 
-		if (clf_quic_stream_put(&q->crypto, off, data.p, len))
+		if (clf_quic_stream_put(&q->crypto, off, data.p, len)) {
+			if (q->crypto.conflict && !conflict && off == 0)
+				read_other(q, data, ret);
 			continue;
+		}
 		if (off > CLF_QUIC_BIG || len > CLF_QUIC_BIG - off || !crypto_grow(q) ||
 		    !clf_quic_stream_put(&q->crypto, off, data.p, len))
 			ret->over_limit = true;
@@ -323,6 +358,7 @@ read_packet(struct clf_quic *q, const struct header *h, struct sig_bytes *b, boo
 	if (!sig_bytes_skip(b, len))
 		return false;
 	ret->zero_rtt |= h->type == CLF_QUIC_0RTT;
+	ret->settled |= !up && h->type == CLF_QUIC_HANDSHAKE;
 	if (h->type != CLF_QUIC_INITIAL)
 		return true;
 	ret->initial = true;
@@ -337,6 +373,7 @@ result_clear(struct clf_quic_result *r)
 	r->version = 0;
 	r->initial = r->zero_rtt = r->retry = r->version_negotiation = false;
 	r->gap = r->ambiguous = r->malformed = r->over_limit = r->over_budget = false;
+	r->second = r->settled = r->have_other = false;
 	r->decrypts = 0;
 }
 
@@ -356,6 +393,7 @@ clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsign
 
 		if (kind == HEADER_NEGOTIATION)
 			ret->version_negotiation = true;
+		ret->settled |= !up && kind == HEADER_OTHER && (h.first & 0xc0) == 0x40;
 		if (kind != HEADER_KNOWN)
 			break;
 		ret->version = h.version;
@@ -364,9 +402,13 @@ clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsign
 	}
 	ret->ambiguous = q->crypto.conflict;
 	ret->gap = q->crypto.top > q->crypto.have;
-	if (ret->decrypts == 0 || q->crypto.have == 0)
+	if (ret->decrypts == 0 || q->crypto.have <= q->eaten)
 		return CLF_OBS_MORE;
-	obs = clf_tls_client_hello_msg(sig_bytes_of(q->crypto.data, q->crypto.have), &ret->hello);
+	ret->second = q->eaten != 0;
+	obs = clf_tls_client_hello_msg(
+	    sig_bytes_of(q->crypto.data + q->eaten, q->crypto.have - q->eaten), &ret->hello);
+	if (obs == CLF_OBS_DONE)
+		q->eaten += ret->hello.consumed;
 	return obs == CLF_OBS_NOT_MINE ? CLF_OBS_BAD : obs;
 }
 

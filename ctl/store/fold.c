@@ -222,6 +222,8 @@ take_counters(struct clf_event *to, const struct clf_event *from)
 	memcpy(to->packets, from->packets, sizeof(to->packets));
 	memcpy(to->bytes, from->bytes, sizeof(to->bytes));
 	memcpy(to->dropped, from->dropped, sizeof(to->dropped));
+	if (from->type == CLF_EV_ENDED)
+		clf_event_settle_one_way(to);
 }
 
 /* A known flow heard of again: counters always, details where the event has them. */

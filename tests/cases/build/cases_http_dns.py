@@ -297,6 +297,18 @@ def _(cap):
              'src': {'ip': '10.1.0.5'}, 'flags': ['midstream', 'one-way']}]
 
 
+@case('dns-tcp-answer-alone', 'The same over TCP, the handshake missed; two answers in one segment. The answers\' first half came before.')
+def _(cap):
+    two = u16(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=77)) + u16(
+        answer(OTHER, [rr(OTHER, A, 300, addr('203.0.113.11'))], ident=78))
+    Tcp(cap, sport=50000, dport=53).down(two)
+    Tcp(cap, sport=50001, dport=53).open().down(two, cut=30)
+    nameless(cap)
+    guess = {'name_source': 'dns.qname', 'transport': 'tcp', 'flags': ['midstream', 'one-way', 'dns-only'], 'src': {'ip': '10.1.0.5'}}
+    return [{'name': VENDOR, 'vendor': 'CrowdStrike', 'confidence': 'guess', 'verdict': 'pass', **guess}] * 2 + [
+        {'name': OTHER, **guess}] * 2 + [blind(dst={'port': 443})]
+
+
 @case('dns-memory-bailiwick', 'An answer\'s records for other names than the asked one teach nothing.')
 def _(cap):
     ask(cap, [rr(OTHER, A, 300, addr('203.0.113.20')), rr(VENDOR, A, 300, addr('203.0.113.10'))], name=OTHER)

@@ -3,7 +3,7 @@
 from packets import Udp
 from protocols import (DRAFT29, PING, QUIC_ACK, V1, V2, crypto, ech_outer, ext, fill, initial, long_header, quic_hello,
                        server_hello, u16, u8, varint)
-from registry import OTHER, VENDOR, blind, case, hit, named
+from registry import OTHER, VENDOR, blind, case, doubtful, hit, named
 
 DCID = bytes.fromhex('8394c8f03e515708')
 HELLO = quic_hello(VENDOR)
@@ -170,6 +170,46 @@ def _(cap):
     u.up(initial(crypto(1000, LATE[1000:]), new, number=1, token=token, pad=1200))
     u.up(initial(crypto(0, LATE[:1000]), new, number=2, token=token, pad=1200))
     return [quic(flags=['quic-retry'])]
+
+
+def retried(cap, first, second, sport=40001):
+    """HelloRetryRequest in the server's Initial; the second hello goes on in the CRYPTO stream."""
+    u = Udp(cap, sport=sport)
+    a, b = quic_hello(first), quic_hello(second)
+    u.up(initial(crypto(0, a), DCID, number=0, pad=1200))
+    u.down(initial(QUIC_ACK + crypto(0, server_hello(retry=True)), b'\x11' * 8, b'\x22' * 8, 0, V1, DCID, client=False))
+    u.up(initial(QUIC_ACK + crypto(len(a) + 100, b[100:]), b'\x22' * 8, number=2, key_dcid=DCID, pad=1200))
+    u.up(initial(QUIC_ACK + crypto(len(a), b[:100]), b'\x22' * 8, number=1, key_dcid=DCID, pad=1200))
+    server(u)
+
+
+@case('quic-hello-retry', 'HelloRetryRequest inside QUIC, and the second hello asks for the same name.')
+def _(cap):
+    retried(cap, OTHER, OTHER)
+    return [named(OTHER, 'quic.sni', flags=['hrr'])]
+
+
+@case('quic-hello-retry-renamed', 'HelloRetryRequest inside QUIC, and the second hello asks for another name.')
+def _(cap):
+    retried(cap, OTHER, VENDOR)
+    return [doubtful([OTHER, VENDOR], flags=['hrr'])]
+
+
+@case('quic-decoy', 'Two hellos from one pair of ports with different names: under the same keys, and under others.')
+def _(cap):
+    for i, second in enumerate((DCID, b'\x77' * 8)):
+        u = Udp(cap, sport=40001 + i)
+        u.up(initial(crypto(0, quic_hello(OTHER)), DCID, pad=1200))
+        u.up(initial(crypto(0, HELLO), second, pad=1200))
+    return [doubtful([OTHER, VENDOR], src={'port': 40001}), doubtful([OTHER, VENDOR], src={'port': 40002})]
+
+
+@case('quic-tried-again', 'A client that gets no answer starts again under another connection id: the same name, no doubt.')
+def _(cap):
+    u = Udp(cap)
+    for i, dcid in enumerate((DCID, b'\x77' * 8)):
+        u.up(initial(crypto(0, quic_hello(OTHER, extra=ext(0xfafa, fill(8, i)))), dcid, pad=1200))
+    return [named(OTHER, 'quic.sni', flags=['one-way'], flags_not=['ambiguous', 'hrr'])]
 
 
 @case('quic-coalesced', 'Other packets before and after the Initial in one datagram.')

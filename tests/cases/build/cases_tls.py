@@ -296,7 +296,12 @@ def _(cap):
     c.syn()
     c.ack()
     c.up(PQ)
-    return [hit()]
+    # A name that is nobody's: its flow is not dropped, so that only the wire was silent.
+    d = Tcp(cap, sport=40002)
+    d.syn()
+    d.ack()
+    d.up(tls(OTHER))
+    return [hit(src={'port': 40001}, flags=['one-way']), named(OTHER, src={'port': 40002}, flags=['one-way'])]
 
 
 @case('tls-one-way-down', 'Only the server was seen: no name in TLS 1.3.')
@@ -352,7 +357,7 @@ def retry(cap, sport, first, second):
 @case('tls-hello-retry', 'HelloRetryRequest, and the second hello asks for the same name.')
 def _(cap):
     retry(cap, 40001, OTHER, OTHER)
-    return [named(OTHER)]
+    return [named(OTHER, flags=['hrr'])]
 
 
 @case('tls-hello-retry-renamed', 'HelloRetryRequest, and the second hello asks for another name.')

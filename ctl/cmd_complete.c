@@ -9,6 +9,7 @@
 #include "ctl/policy_verbs.h"
 #include "ctl/report.h"
 #include "ctl/verbs.h"
+#include "signatures/pack.h"
 
 enum { SEEN_MAX = 8192 };
 
@@ -95,13 +96,12 @@ values_of(const char *option)
 		{ "--since", "1h, 1d, 7d, 30d, 90d, today, yesterday" },
 		{ "--until", "1h, 1d, 7d, 30d, today, yesterday, now" },
 		{ "--not-seen", "1d, 7d, 30d, 90d" },
-		{ "--category", "av, edr, firewall, proxy, vpn, mail, dns, siem, vuln, identity, "
-				"ndr, waf, cloud, intel, mdm, "
-				"dlp, backup, ot, os, other" },
 	};
 
 	if (strcmp(option, "--vendor") == 0 || strcmp(option, "--product") == 0)
 		from_packs(option[2] == 'p');
+	for (unsigned i = 0; strcmp(option, "--category") == 0 && i < pack_categories_count; i++)
+		puts(pack_categories[i]);
 	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (strcmp(lists[i].option, option) == 0)
 			words(lists[i].list);

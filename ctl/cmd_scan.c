@@ -32,6 +32,7 @@ static const struct ctl_opt opts[] = {
 	{ "sort", 0, "WHAT", O_SORT, "by " CTL_SORT_NAMES },
 	CTL_OPT_LIMIT,
 	{ "store", 's', "URL", CTL_O_STORE, "also put the result into this store" },
+	{ "password-file", 0, "FILE", CTL_O_PASSWORD_FILE, "the store's password (mode 0600)" },
 	{ "sensor", 0, "NAME", CTL_O_SENSOR, "the sensor's name in the result (default: scan)" },
 	CTL_OPTS_FILTER,
 	CTL_OPT_FORWARDERS,
@@ -237,6 +238,7 @@ open_store(struct scan_run *r, const char *sensor)
 		.timeout_ms = 5000,
 		.max_events = 1000000,
 		.spool_events = 1 << 16,
+		.password_file = r->common.password_file,
 	};
 	int err = store_open(&config, &r->store, &diag);
 
@@ -379,7 +381,7 @@ const struct ctl_verb ctl_verb_scan = {
 	    "Files whose times follow one another are read as one stream.",
 	.examples = "phonehome scan office.pcap\n"
 		    "phonehome scan --flows --json office.pcap | jq 'select(.vendor)'\n"
-		    "tcpdump -w - -i eth0 -G 60 -W 1 | phonehome scan -\n"
+		    "timeout 60 tcpdump -U -w - -i eth0 | phonehome scan -\n"
 		    "phonehome scan --policy policy.yaml --flows rotated-*.pcap\n"
 		    "phonehome scan --group-by vendor --local 192.0.2.0/24 edge.pcapng",
 	.opts = opts,

@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "ctl/cli.h"
 #include "ctl/proto/filter.h"
 #include "ctl/proto/json.h"
 #include "signatures/base/yaml.h"
+#include "signatures/pack.h"
 
 void
 ctl_common_init(struct ctl_common *c, const struct ctl_verb *verb)
@@ -51,6 +53,32 @@ take_limit(struct ctl_common *c, const char *value)
 		return true;
 	ctl_usage(c->verb, "--limit %s: want a number", value);
 	return false;
+}
+
+static bool
+take_categories(struct ctl_common *c, const char *value)
+{
+	c->filter.category = value;
+	for (const char *p = value;; p++) {
+		size_t n = strcspn(p, ",");
+		unsigned i = 0;
+
+		while (i < pack_categories_count && (strlen(pack_categories[i]) != n ||
+							strncasecmp(pack_categories[i], p, n) != 0))
+			i++;
+		if (i == pack_categories_count) {
+			char one[32];
+			snprintf(one, sizeof(one), "%.*s", (int)n, p);
+			const char *near = sig_nearest(one, pack_categories, pack_categories_count);
+			ctl_usage(c->verb,
+			    near ? "unknown category %s: did you mean %s?" : "unknown category %s",
+			    one, near);
+			return false;
+		}
+		p += n;
+		if (*p == '\0')
+			return true;
+	}
 }
 
 /* "US,IL": a filter that can match nothing is a slip of the hand, not an empty answer. */
@@ -101,7 +129,7 @@ take_filter(struct ctl_common *c, int id, const char *value, bool *ret_ok)
 	case CTL_O_VENDOR: *ret_ok = take_name(c, "vendor", value, &f->vendor); return true;
 	case CTL_O_PRODUCT: *ret_ok = take_name(c, "product", value, &f->product); return true;
 	case CTL_O_COUNTRY: *ret_ok = take_countries(c, value); return true;
-	case CTL_O_CATEGORY: *ret_ok = take_name(c, "category", value, &f->category); return true;
+	case CTL_O_CATEGORY: *ret_ok = take_categories(c, value); return true;
 	case CTL_O_FORWARDERS: f->forwarders = true; return true;
 	case CTL_O_LIMIT: *ret_ok = take_limit(c, value); return true;
 	case CTL_O_SINCE: *ret_ok = take_span(c, "since", value, &f->since_us); return true;

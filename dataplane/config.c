@@ -12,6 +12,7 @@
 
 #include "ctl/store/record.h"
 #include "signatures/base/yaml.h"
+#include "signatures/ruleset.h"
 
 #define OPT (CYAML_FLAG_OPTIONAL)
 #define U32(key, type, field, min, max) CYAML_FIELD_UINT(key, OPT, type, field)
@@ -434,7 +435,7 @@ check_strings(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 		return -ENOMEM;
 	if (strlen(c->control.socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		fault(t, "control.socket", diag, "the path is too long for a Unix socket");
-	if (!c->packs && set_string(c, &c->packs, PHONEHOME_PACK_DIR) < 0)
+	if (!c->packs && set_string(c, &c->packs, sig_packs_default_dir()) < 0)
 		return -ENOMEM;
 	if (!c->store.url && set_string(c, &c->store.url, PHONEHOME_STORE_DEFAULT) < 0)
 		return -ENOMEM;

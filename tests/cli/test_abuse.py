@@ -105,7 +105,8 @@ class Abuse(command.Command):
                               (["--limit", "9" * 30], "want a number"), (["--since", "2026-13-45"], "--since 2026-13-45"),
                               (["--until", "1960-01-01"], "--until 1960-01-01"), (["--host", "10.0.0.0/33"], "--host 10"),
                               (["--since", "now", "--until", "30d"], "ends before it begins"),
-                              (["--until", "30d", "--since", "1d"], "ends before it begins"), (["--confidence", "x"], "guess")):
+                              (["--until", "30d", "--since", "1d"], "ends before it begins"), (["--confidence", "x"], "guess"),
+                              (["--category", "av,firewal"], "unknown category firewal: did you mean firewall?")):
                 self.error(verb, *args, "--store", self.db, code=2, has=has)
         # However long ago: the beginning of time, not a number that wrapped around.
         self.assertEqual(len(self.json("report", "--json", "--since", "9999999999y", "--store", self.db)), 1)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Help, completion, man pages and code name the same options and keys; what the pages show can be run."""
+import os
+import re
+import shlex
+import subprocess
+import unittest
+
+import command
+
+MAN = os.path.join(command.ROOT, "ctl/man")
+DAEMON = os.environ.get("PHONEHOMED", os.path.join(command.ROOT, "build/dataplane/phonehomed"))
+# Told once for all verbs in phonehome.1.
+SUBS = {"policy": ("check", "show", "test", "simulate")}
+
+
+def text(path):
+    with open(os.path.join(command.ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def page(name):
+    """A man page without roff's escapes."""
+    s = text(f"ctl/man/{name}")
+    for a, b in ((r"\-", "-"), (r"\&", ""), (r"\(dq", '"'), (r"\fR", ""), (r"\fI", ""), (r"\fB", ""), (r"\fP", ""), (r"\e", "\\")):
+        s = s.replace(a, b)
+    return s
+
+
+def options(s):
+    return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*[a-z])", s))
+
+
+def listed(help_text):
+    """Options of the table under `options:`."""
+    return set(re.findall(r"^ +(?:-\w,)? +--([a-z-]+)", help_text.split("\noptions:\n")[1].split("\nexamples:")[0], re.M))
+
+
+class Docs(command.Command):
+    def verbs(self):
+        """("policy", "check") and the like, of all that have options."""
+        top = self.run_it("__complete", "verbs")[0].split()
+        subs = {**SUBS, "signatures": self.run_it("__complete", "arguments", "signatures")[0].split()}
+        self.assertIn("keygen", subs["signatures"])
+        self.assertEqual(set(self.run_it("__complete", "arguments", "policy")[0].split()), set(subs["policy"]))
+        for v in top:
+            for words in [(v, s) for s in subs[v]] if v in subs else [(v,)]:
+                if v != "help":
+                    yield words
+
+    def test_completion_is_help(self):
+        for words in self.verbs():
+            completed = {x[2:] for x in self.run_it("__complete", "options", *words)[0].split()}
+            shown = listed(self.run_it(*words, "--help")[0])
+            self.assertEqual(completed, shown, words)
+            self.assertIn("help", shown)
+
+    def test_pages_know_every_option(self):
+        pages = {p: page(p) for p in sorted(os.listdir(MAN)) if p.endswith(".1")}
+        every = {"help", "version"}
+        for words in self.verbs():
+            shown = listed(self.run_it(*words, "--help")[0])
+            every |= shown
+            if words[0] in ("version", "help"):
+                continue
+            its = [p for n, p in pages.items() if n != "phonehome.1" and re.search(r"^\.B phonehome " + re.escape(" ".join(words)) + r"\b", p, re.M)]
+            self.assertEqual(len(its), 1, f"pages with a synopsis of {words}")
+            told = options(its[0]) | options(pages["phonehome.1"]) | {"help"}
+            self.assertEqual(shown - told, set(), f"phonehome {' '.join(words)}: no man page tells of these")
+        foreign = {"follow-symlinks"}
+        for name, s in pages.items():
+            self.assertEqual(options(s) - every - foreign, set(), f"{name} tells of options that no verb has")
+
+    def test_daemon(self):
+        code = set(re.findall(r'^\t\{ "([a-z-]+)", (?:no|required)_argument', text("dataplane/options.c"), re.M))
+        self.assertGreater(len(code), 15)
+        told = options(page("phonehomed.8").split(".SH NOTES")[0]) | {"help", "version"}
+        self.assertEqual(code - told, set(), "phonehomed.8 leaves out")
+        self.assertEqual(told - code, set(), "phonehomed.8 tells of what is not there")
+        if os.access(DAEMON, os.X_OK):
+            shown = options(subprocess.run([DAEMON, "--help"], capture_output=True, text=True, check=True, timeout=60).stdout)
+            self.assertEqual(shown, code)
+
+    def keys(self, path):
+        s = re.sub(r"\\\n", "", text(path))
+        found = re.findall(r'\b(?:STR|U32|WORDS|SWITCH|LIST|ONE|CYAML_FIELD_[A-Z_]+)\(\s*(?:struct \w+, )?"([a-z0-9_]+)"', s)
+        self.assertGreater(len(found), 20, path)
+        return set(found)
+
+    def test_config_keys(self):
+        known = self.keys("dataplane/config.c")
+        s = page("phonehomed.yaml.5")
+        words = set(re.findall(r"[a-z][a-z0-9_]*", s))
+        self.assertEqual(known - words, set(), "phonehomed.yaml.5 leaves out")
+        bold = set(re.findall(r"[a-z]+(?:_[a-z]+)+", " ".join(re.findall(r"^\.(?:B|BR|TP|TQ)[^\n]*", s, re.M))))
+        self.assertEqual(bold - known, set(), "phonehomed.yaml.5 tells of keys that are none")
+        for key, preset in re.findall(r'^\tN\("(?:[a-z]+\.)?([a-z_]+)", [a-z_.]+, ([0-9< ]+),', text("dataplane/config.c"), re.M):
+            value = eval(preset, {})  # pylint: disable=eval-used  # 1 << 20
+            if value:
+                self.assertRegex(s, rf'\b{key}"? "?[ (][^\n]*\b{value}\b', f"the default of {key}")
+
+    def test_pack_and_policy_keys(self):
+        s = page("phonehome-packs.5")
+        known = self.keys("signatures/pack_schema.c")
+        self.assertEqual(known - set(re.findall(r"[a-z][a-z0-9_]*", s)), set(), "phonehome-packs.5 leaves out")
+
+    def test_shown_policies_load(self):
+        """Every YAML block that begins a policy, in pages and READMEs."""
+        blocks = re.findall(r"```yaml\n(.*?)```", text("README.md"), re.S)
+        blocks += re.findall(r"^\.EX\n(.*?)^\.EE", page("phonehome-policy.5"), re.S | re.M)
+        blocks = [b for b in blocks if b.startswith("format:") and "rules:" in b and "pack:" not in b]
+        self.assertGreaterEqual(len(blocks), 2)
+        packs = os.path.join(command.ROOT, "signatures/packs")
+        for b in blocks + [text("ctl/examples/policy.yaml")]:
+            out, err = self.run_it("policy", "check", "--packs", packs, self.write("shown.yaml", b))
+            self.assertIn("good", out)
+            self.assertEqual(err, "", b)
+
+    def commands(self):
+        """(where, words) of every `phonehome ...` line in --help's examples, READMEs and pages."""
+        for words in self.verbs():
+            help_text = self.run_it(*words, "--help")[0]
+            for line in help_text.split("\nexamples:\n")[1].splitlines() if "\nexamples:\n" in help_text else []:
+                yield " ".join(words) + " --help", line
+        for name in ["README.md", "ctl/README.md", "signatures/README.md", "ctl/store/README.md"]:
+            for block in re.findall(r"^```[a-z]*\n(.*?)^```", text(name), re.S | re.M):
+                for line in block.splitlines():
+                    yield name, line
+        for name in sorted(os.listdir(MAN)):
+            for block in re.findall(r"^\.(?:nf|EX)\n(.*?)^\.(?:fi|EE)", page(name), re.S | re.M):
+                for line in block.splitlines():
+                    yield name, line
+
+    def test_shown_commands_are_read(self):
+        """Options of every command that is shown exist: `phonehome VERB ... --help` must not complain of them."""
+        n = 0
+        for where, line in self.commands():
+            for part in re.split(r" \| | && |>|<", line):
+                m = re.match(r"^\s*(?:\$ )?(?:\S*/)?phonehome ([a-z].*)$", part)
+                if not m or "..." in part or "|" in part:
+                    continue
+                words = shlex.split(m[1], comments=True)
+                n += 1
+                out, err = self.run_it(*words, "--help")
+                self.assertIn("usage:", out, f"{where}: {line}")
+                self.assertEqual(err, "", f"{where}: {line}")
+        self.assertGreater(n, 60)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -10,7 +10,7 @@
 /* The text parsed once more, upon the first fault, and kept for the next ones. */
 struct pack_where {
 	const struct pack_file *file;
-	struct sig_yaml_tree tree;
+	yaml_document_t doc;
 };
 
 static struct pack_where *
@@ -24,7 +24,7 @@ tree_of(struct pack_where **cache, const struct pack_file *file)
 	*cache = calloc(1, sizeof(**cache));
 	if (!*cache)
 		return NULL;
-	if (sig_yaml_tree_parse(file->path, file->text, file->len, &(*cache)->tree, &quiet) != 0) {
+	if (sig_yaml_tree_parse(file->path, file->text, file->len, &(*cache)->doc, &quiet) != 0) {
 		free(*cache);
 		*cache = NULL;
 	} else {
@@ -58,7 +58,7 @@ pack_where_add(struct pack_where **cache, const struct pack_file *file, struct s
 	va_list ap;
 
 	snprintf(path, sizeof(path), "%s", where);
-	while (w && path[0] && sig_yaml_tree_find(&w->tree.doc, path, &line, &col) != 0)
+	while (w && path[0] && sig_yaml_tree_find(&w->doc, path, &line, &col) != 0)
 		if (!parent(path))
 			break;
 	va_start(ap, fmt);
@@ -74,6 +74,6 @@ pack_where_free(struct pack_where *cache)
 {
 	if (!cache)
 		return;
-	sig_yaml_tree_free(&cache->tree);
+	yaml_document_delete(&cache->doc);
 	free(cache);
 }

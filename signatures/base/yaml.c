@@ -14,20 +14,20 @@ static int
 load_text(const char *path, const char *text, size_t len, const cyaml_schema_value_t *schema,
     cyaml_data_t **ret_data, unsigned *ret_count, struct sig_diag *diag)
 {
-	struct sig_yaml_tree tree;
-	int err = sig_yaml_tree_parse(path, text, len, &tree, diag);
+	yaml_document_t doc;
+	int err = sig_yaml_tree_parse(path, text, len, &doc, diag);
 
 	if (err)
 		return err;
-	if (sig_yaml_tree_check(&tree.doc, schema, path, diag) > 0) {
+	if (sig_yaml_tree_check(&doc, schema, path, diag) > 0) {
 		err = -EINVAL;
 	} else {
-		err = sig_yaml_tree_fill(&tree.doc, schema, ret_data, ret_count);
+		err = sig_yaml_tree_fill(&doc, schema, ret_data, ret_count);
 		if (err)
 			sig_diag_add(diag, SIG_ERROR, path, 0, 0, "%s",
 			    err == -ENOMEM ? "out of memory" : "a kind of value not read here");
 	}
-	sig_yaml_tree_free(&tree);
+	yaml_document_delete(&doc);
 	return err;
 }
 
@@ -57,13 +57,13 @@ sig_yaml_locate(
     const char *text, size_t len, const char *where, unsigned *ret_line, unsigned *ret_col)
 {
 	struct sig_diag quiet = { 0 };
-	struct sig_yaml_tree tree;
-	int err = sig_yaml_tree_parse("", text, len, &tree, &quiet);
+	yaml_document_t doc;
+	int err = sig_yaml_tree_parse("", text, len, &doc, &quiet);
 
 	sig_diag_free(&quiet);
 	if (err)
 		return -ENOENT;
-	err = sig_yaml_tree_find(&tree.doc, where, ret_line, ret_col);
-	sig_yaml_tree_free(&tree);
+	err = sig_yaml_tree_find(&doc, where, ret_line, ret_col);
+	yaml_document_delete(&doc);
 	return err;
 }

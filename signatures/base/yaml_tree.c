@@ -42,16 +42,14 @@ syntax_error(
 }
 
 int
-sig_yaml_tree_parse(const char *path, const char *text, size_t len, struct sig_yaml_tree *ret_tree,
-    struct sig_diag *diag)
+sig_yaml_tree_parse(
+    const char *path, const char *text, size_t len, yaml_document_t *ret_doc, struct sig_diag *diag)
 {
 	yaml_document_t doc, next;
 	yaml_node_t *root;
 	yaml_parser_t parser;
 	int err = 0;
 
-	if (sig_yaml_plain_parse(text, len, ret_tree))
-		return 0;
 	if (!yaml_parser_initialize(&parser)) {
 		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
 		return -ENOMEM;
@@ -87,7 +85,7 @@ sig_yaml_tree_parse(const char *path, const char *text, size_t len, struct sig_y
 	if (err)
 		yaml_document_delete(&doc);
 	else
-		*ret_tree = (struct sig_yaml_tree){ .doc = doc };
+		*ret_doc = doc;
 	return err;
 }
 

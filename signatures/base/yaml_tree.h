@@ -13,25 +13,9 @@
 
 #include "signatures/base/yaml.h"
 
-/* libyaml's own document, or the same nodes with memory of ours; `doc` is read alike. */
-struct sig_yaml_tree {
-	yaml_document_t doc;
-	bool plain;
-	char *text;	/* plain: what scalars point into, */
-	void *children; /* and collections */
-};
-
-/* 0, or -errno with a message; on success the caller owns the tree (sig_yaml_tree_free()). */
-int sig_yaml_tree_parse(const char *path, const char *text, size_t len,
-    struct sig_yaml_tree *ret_tree, struct sig_diag *diag);
-void sig_yaml_tree_free(struct sig_yaml_tree *tree);
-
-/*
- * As sig_yaml_tree_parse() with libyaml, where the text keeps to the plain style of yaml_plain.c:
- * the same nodes, ids and places (end marks and tags are not filled). False: it does not, or memory
- * ran out; nothing is made, and libyaml may say what is wrong.
- */
-bool sig_yaml_plain_parse(const char *text, size_t len, struct sig_yaml_tree *ret_tree);
+/* 0, or -errno with a message; on success the caller owns *ret_doc (yaml_document_delete()). */
+int sig_yaml_tree_parse(const char *path, const char *text, size_t len, yaml_document_t *ret_doc,
+    struct sig_diag *diag);
 
 /*
  * Adds an error for each fault; the number of them. A lone scalar where the schema wants a list of

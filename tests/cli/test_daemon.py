@@ -66,11 +66,11 @@ class Real(command.Command):
             out, _ = self.run_it(*args, "--socket", self.sock)
             self.assertGreater(len(out.splitlines()), 1, args)
         self.assertIn("stopping", self.run_it("stop", "--socket", self.sock)[0])
-        self.assertEqual(p.wait(timeout=20), 0)
+        self.assertEqual(p.wait(timeout=120), 0)
 
     def test_both_doors(self):
         p = self.start("--exit-when-drained")
-        self.assertEqual(p.wait(timeout=120), 0)
+        self.assertEqual(p.wait(timeout=300), 0)
         key = lambda f: json.dumps(f, sort_keys=True)  # noqa: E731
         scan = self.lines("scan", "--flows", "--json", "--packs", PACKS, CAPTURE)
         live = self.lines("flows", "--json", "--store", self.db)

@@ -234,7 +234,7 @@ class Live(command.Command):
         d, where = self.daemon(answer)
         began = time.monotonic()
         out, _ = self.run_it("report", *where)
-        self.assertLess(time.monotonic() - began, 60)
+        self.assertLess(time.monotonic() - began, 300)
         self.assertEqual(len(out.splitlines()), 1 + 99900)
         self.assertNotIn("\x1b", out)
         self.assertEqual(len(d.asked), 200)

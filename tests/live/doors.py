@@ -20,7 +20,7 @@ SCAN = os.path.join(BUILD, "ctl/phonehome")
 
 
 def run(*args):
-    r = subprocess.run(args, capture_output=True, text=True, check=False, timeout=60)
+    r = subprocess.run(args, capture_output=True, text=True, check=False, timeout=300)
     check(r.returncode == 0, f"{' '.join(args)}: {r.returncode}\n{r.stderr}")
     return r.stdout
 

@@ -15,7 +15,7 @@ CAPTURE = os.path.join(ROOT, "tests/cases/real-clients/input.pcap")
 
 
 def run(*args):
-    r = subprocess.run([DAEMON, *args], capture_output=True, text=True, check=False, timeout=30)
+    r = subprocess.run([DAEMON, *args], capture_output=True, text=True, check=False, timeout=300)
     return r.returncode, r.stderr
 
 

@@ -72,7 +72,7 @@ def run(work, frames, back, workers):
     pair = " ".join(f"net_pcap{i},rx_pcap={work}/in{i},tx_pcap={work}/out{i}" for i in (0, 1))
     r = subprocess.run([DAEMON, "--no-huge", "--pair", pair, "--workers", str(workers), "--packs", PACKS, "--store",
                         f"{work}/db", "--socket", f"{work}/sock", "--exit-when-drained"], capture_output=True, text=True,
-                       check=False, timeout=60)
+                       check=False, timeout=300)
     check(r.returncode == 0, f"the daemon: {r.returncode} {r.stderr}")
     return read(f"{work}/out1"), read(f"{work}/out0")
 

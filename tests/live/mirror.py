@@ -45,7 +45,7 @@ def main():
         wait_for("tcpdump", lambda: os.path.exists(pcap))
     w.start()
     w.on("cl", "python3", "-c", CLIENT_HELLO, TELEMETRY)
-    wait_for("the flow's record", lambda: w.records(name=TELEMETRY), 6)
+    wait_for("the flow's record", lambda: w.records(name=TELEMETRY))
     frames = w.identity()
     check(frames["forwarded"] == 0 and frames["injected"] == 0 and frames["observed"] == frames["rx"], f"{frames}")
     check(w.status()["ports"][0]["tx"] == 0, "nothing sent by its own count")

@@ -116,7 +116,7 @@ class Redis:
         self.proc = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.sock, "--dir", self.dir, "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no"], stdout=subprocess.DEVNULL)
-        wait_for("redis", lambda: self.cli("PING") == "PONG", 10)
+        wait_for("redis", lambda: self.cli("PING") == "PONG")
 
     def kill(self):
         self.proc.send_signal(signal.SIGKILL)
@@ -167,11 +167,11 @@ class Sensor:
 
     def stop(self):
         self.proc.send_signal(signal.SIGTERM)
-        check(self.proc.wait(timeout=15) == 0, f"{self.name} ends with 0")
+        check(self.proc.wait(timeout=60) == 0, f"{self.name} ends with 0")
 
 
 def rows_of(*args):
-    r = subprocess.run([PHONEHOME, *args], capture_output=True, text=True, check=False, timeout=60)
+    r = subprocess.run([PHONEHOME, *args], capture_output=True, text=True, check=False, timeout=300)
     check(r.returncode == 0, f"{args}: {r.returncode} {r.stderr}")
     return json.loads(r.stdout)
 
@@ -189,6 +189,10 @@ def same(got, want, what):
 def totals(rows, sensor):
     return {(r["host"], r.get("vendor_id"), r.get("product_id"), r["function"]): [r[c] for c in COUNTS]
             for r in rows if r["sensor"] == sensor}
+
+
+class TooLate(Exception):
+    """This program had no CPU while it all was stored: the step is taken again."""
 
 
 class Bench:
@@ -215,13 +219,32 @@ class Bench:
         return rows_of("report", "--json", "--all-sensors", "--store", self.redis.url, *more)
 
     def wait_stored(self, sensor, records):
-        wait_for(f"{sensor.name} to have stored all", sensor.stored, 20)
-        wait_for(f"{records} records of {sensor.name}", lambda: self.redis.xlen(sensor.name) == records, 3)
+        wait_for(f"{sensor.name} to have stored all", sensor.stored, 90)
+        wait_for(f"{records} records of {sensor.name}", lambda: self.redis.xlen(sensor.name) == records)
 
     def in_the_middle(self, name, start=0):
         """Waits until some of the sensor's records are stored, and not yet all."""
-        wait_for("storing", lambda: self.redis.xlen(name) > start, 20)
-        check(self.redis.xlen(name) < start + self.records[name], "a capture long enough to be struck in the middle")
+        wait_for("storing", lambda: self.redis.xlen(name) > start, 60)
+        if self.redis.xlen(name) == start + self.records[name]:
+            raise TooLate
+
+    def quiet(self, name):
+        """Redis has read what a sensor that is gone had sent: it turns to each connection between two questions."""
+        seen = []
+
+        def the_same_for_long():
+            seen.append(self.redis.xlen(name))
+            return len(seen) >= 20 and len(set(seen[-20:])) == 1
+        wait_for("Redis to have read all", the_same_for_long)
+
+    def again(self):
+        for s in self.running:
+            if s.proc.poll() is None:
+                s.kill()
+        self.running.clear()
+        if self.redis.proc.poll() is not None:
+            self.redis.start()
+        self.redis.empty()
 
     def end(self):
         for s in self.running:
@@ -243,7 +266,7 @@ def whole(b):
     east, west = b.sensor("east"), b.sensor("west")
     for s in (east, west):
         b.wait_stored(s, b.records[s.name])
-    wait_for("the rows", lambda: as_set(b.report()) == as_set(b.sum), 5)
+    wait_for("the rows", lambda: as_set(b.report()) == as_set(b.sum))
     hosts = {r["host"] for r in b.sum if r.get("vendor_id") == "crowdstrike" and r["function"] != "portal"}
     vendor = [g for g in b.report("--group-by", "vendor") if g["vendor"] == "CrowdStrike"][0]
     check(vendor["hosts"] == len(hosts), f"a host seen by both sensors is one: {vendor['hosts']}, not {len(hosts)}")
@@ -262,7 +285,7 @@ def redis_killed(b):
     b.redis.start()
     for s in (east, west):
         b.wait_stored(s, b.records[s.name])
-    wait_for("the rows", lambda: as_set(b.report()) == as_set(b.sum), 5)
+    wait_for("the rows", lambda: as_set(b.report()) == as_set(b.sum))
     # Again, now that all is stored; what Redis says after its restart is what the sensors told.
     b.redis.kill()
     b.redis.start()
@@ -271,7 +294,7 @@ def redis_killed(b):
     east.kill()
     east = b.sensor("east", "silence")
     b.wait_stored(west, b.records["west"])
-    wait_for("the new sensor", east.drained, 10)
+    wait_for("the new sensor", east.drained, 60)
     time.sleep(1.5)
     same(b.report(), b.sum, "after a sensor's restart")
     check(b.redis.xlen("east") == b.records["east"], "no record more, none less")
@@ -285,7 +308,7 @@ def sensor_killed(b):
     b.in_the_middle("east")
     east.kill()
     b.wait_stored(west, b.records["west"])
-    time.sleep(0.3)
+    b.quiet("east")
     before, told = totals(b.report(), "east"), b.redis.xlen("east")
     scan = totals(b.sum, "east")
     for key, row in before.items():
@@ -293,7 +316,7 @@ def sensor_killed(b):
     east = b.sensor("east")
     b.wait_stored(east, told + b.records["east"])
     want = {key: [x + y for x, y in zip(row, before.get(key, [0] * len(COUNTS)))] for key, row in scan.items()}
-    wait_for("what stood there and one whole scan", lambda: totals(b.report(), "east") == want, 5)
+    wait_for("what stood there and one whole scan", lambda: totals(b.report(), "east") == want)
     same(b.report("--sensor", "west"), b.scans["west"], "the other sensor's rows")
     east.stop()
     west.stop()
@@ -312,9 +335,14 @@ def main():
         try:
             b.redis.start()
             for step in (whole, redis_killed, sensor_killed):
-                b.redis.empty()
                 began = time.monotonic()
-                step(b)
+                for tries in range(5):
+                    b.again()
+                    try:
+                        step(b)
+                        break
+                    except TooLate:
+                        check(tries < 4, "a capture long enough to be struck in the middle")
                 print(f"{step.__name__}: {time.monotonic() - began:.1f} s")
         finally:
             b.end()

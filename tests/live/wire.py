@@ -47,7 +47,7 @@ def need(*tools):
 
 
 def sh(*args, check=True, timeout=60):
-    r = subprocess.run(args, capture_output=True, text=True, check=False, timeout=timeout)
+    r = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=timeout)
     if check and r.returncode != 0:
         raise SystemExit(f"failed ({r.returncode}): {' '.join(args)}\n{r.stdout}{r.stderr}")
     return r

@@ -38,7 +38,7 @@ def check(what, got, want):
 
 def run(*args, stdin=""):
     done = subprocess.run([PHONEHOME, "signatures", *args], input=stdin.encode("latin-1"),
-                          capture_output=True, timeout=60, check=False)
+                          capture_output=True, timeout=300, check=False)
     return done.returncode, done.stdout.decode("ascii"), done.stderr.decode()
 
 

@@ -177,7 +177,7 @@ put_some_rows(struct store *store)
 	rows[3].forwarder = true;
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(store_put_row(store, &rows[i]), 0);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 }
 
 static void
@@ -239,18 +239,18 @@ test_rows_are_totals(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(store_put_row(store, &row), 0);
-		assert_int_equal(store_flush(store, 1000), 0);
+		assert_int_equal(store_flush(store, 60000), 0);
 	}
 	assert_int_equal(rows_with(store, all).flows, 3);
 	row.flows = 9;
 	assert_int_equal(store_put_row(store, &row), 0);
 	row.flows = 10;
 	assert_int_equal(store_put_row(store, &row), 0);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	assert_int_equal(rows_with(store, all).flows, 10);
 	row.flows = 0;
 	assert_int_equal(store_put_row(store, &row), 0);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	assert_int_equal(rows_with(store, all).n, 0);
 	assert_int_equal(store_days(store, &all, on_day, &s), 0);
 	assert_int_equal(s.n, 0);
@@ -279,13 +279,13 @@ test_records(void **state)
 		put_record(store, i);
 	store_stats(store, &st);
 	assert_int_equal(st.queued, 30);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	reader = open_store(STORE_READ, "s1", 0);
 	assert_int_equal(store_records(reader, &f, after, on_record, &s), 0);
 	assert_int_equal(s.n, 30);
 	for (uint64_t i = 31; i <= 60; i++)
 		put_record(store, i);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	assert_int_equal(store_records(reader, &f, after, on_record, &s), 0); /* goes on */
 	assert_int_equal(s.n, 60);
 	s = (struct seen){ 0 };
@@ -321,7 +321,7 @@ test_spool_and_gap(void **state)
 	assert_int_equal(st.records, 130);
 	assert_int_equal(st.queued, 100);
 	assert_int_equal(st.lost_spool_full, 30);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	assert_int_equal(store_records(store, &f, after, on_record, &s), 0);
 	assert_int_equal(s.n, 100);
 	assert_int_equal(s.last_flow_id, 130);
@@ -345,7 +345,7 @@ test_days(void **state)
 	e.first_us -= 86400000000ULL; /* a flow over two days: 2026-12-01 and 02 */
 	assert_int_equal(store_put_row(store, &row), 0);
 	assert_int_equal(store_put_record(store, &e), 0);
-	assert_int_equal(store_flush(store, 1000), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	assert_int_equal(store_days(store, &f, on_day, &s), 0);
 	assert_string_equal(s.text, "2026-12-01 10.1.2.3 Agent;2026-12-02 10.1.2.3 Agent;");
 	s = (struct seen){ 0 };
@@ -433,7 +433,7 @@ test_locked(void **state)
 	assert_int_equal(st.queued, 1);
 	assert_int_equal(st.stored, 0);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_flush(store, 50), 0);
+	assert_int_equal(store_flush(store, 60000), 0);
 	store_stats(store, &st);
 	assert_true(st.up);
 	assert_int_equal(st.stored, 1);

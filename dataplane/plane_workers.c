@@ -192,9 +192,10 @@ make_engine(struct dp_plane *plane, struct dp_worker *w, struct sig_diag *diag)
 	ec.n_inside = c->inside_count;
 	ec.forwarders = forwarders;
 	ec.n_forwarders = c->forwarders_count;
-	w->rules = dp_rules_active(&plane->slot);
+	const struct dp_rules *rules = dp_rules_active(&plane->slot);
+	w->generation = rules->generation;
 	if (rc == 0)
-		rc = clf_engine_new(&ec, w->rules->rules, w->rules->policy, &w->engine, diag);
+		rc = clf_engine_new(&ec, rules->rules, rules->policy, &w->engine, diag);
 	free(inside);
 	free(forwarders);
 	if (rc == -ENOMEM && diag->errors == 0)

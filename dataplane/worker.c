@@ -166,7 +166,8 @@ dp_worker_main(void *arg)
 		dp_hold_enter(w);
 		clf_tick(w->engine, w->now_us);
 		dp_hold_leave(w);
-		dp_rules_quiescent(w->slot, w->id);
+		if (likely(!w->holds_old))
+			dp_rules_quiescent(w->slot, w->id);
 		if (got == 0)
 			dp_round_idle(w);
 		else

@@ -19,7 +19,7 @@
 #include "dataplane/port.h"
 #include "dataplane/rules_slot.h"
 
-/* Why a frame was not sent on. Adding one: a row here and a name in worker_counters.c. */
+/* Why a frame was not sent on. Adding one: a row here and a name in worker_round.c. */
 enum dp_drop {
 	DP_DROP_POLICY,	   /* verdict drop */
 	DP_DROP_RESET,	   /* verdict reset */
@@ -96,7 +96,9 @@ struct dp_worker {
 	const _Atomic bool *recorder_gone;
 
 	/* --- the worker's own --- */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct dp_rules *rules; /* what the engine runs on now */
+	/* Of the rules that the engine runs on: an address may come back, a generation does not. */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t generation;
+	bool holds_old; /* those are not the active ones any more: no quiescent state is told */
 	uint64_t now_us;
 	struct dp_clock clock;
 	bool bypassed;

@@ -112,11 +112,15 @@ dp_round_asked(struct dp_worker *w)
 	bool bypass = atomic_load_explicit(w->bypass, memory_order_relaxed);
 
 	atomic_store_explicit(&w->beat, w->count.rounds + 1, memory_order_relaxed);
-	if (unlikely(rules != w->rules)) {
-		/* No memory for the new scratch: the engine goes on with the old set, and so do we.
-		 */
-		if (clf_engine_set_rules(w->engine, rules->rules, rules->policy) == 0)
-			w->rules = rules;
+	/* By generation: the old pair may have been freed since, and the new one lie in its place.
+	 */
+	if (unlikely(rules->generation != w->generation)) {
+		int rc = clf_engine_set_rules(w->engine, rules->rules, rules->policy);
+		if (rc == 0)
+			w->generation = rules->generation;
+		/* No memory for the new scratch: the engine goes on with the old pair, which must
+		 * not be freed under it. */
+		w->holds_old = rc < 0;
 	}
 	if (unlikely(bypass != w->bypassed)) {
 		clf_engine_bypass(w->engine, bypass);

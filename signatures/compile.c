@@ -175,44 +175,93 @@ add_signatures(struct build *b, const struct sig_packs *packs)
 	return b->no_memory ? -ENOMEM : 0;
 }
 
+/* What libhs is given: the expressions that no literal is, or all of a set that is too large. */
+struct hs_input {
+	const char **texts;
+	unsigned *flags, *ids, n;
+};
+
+/* Nothing of a literal is special to libhs once its bytes are written as numbers. */
+static char *
+literal_expression(const struct literal *l)
+{
+	return l->offset == LITERAL_ANYWHERE
+		   ? sig_value_expression((const char *)l->bytes, false)
+		   : sig_value_payload_expression(l->bytes, NULL, l->len, (unsigned)l->offset);
+}
+
 static int
-compile_db(struct build *b, unsigned d)
+compile_hs(struct build *b, unsigned d, const struct hs_input *in)
 {
 	const struct expr_want *wants = b->exprs[d].v;
-	struct expr_db *db = &b->rules->exprs[d];
-	uint32_t n = (uint32_t)b->exprs[d].n;
-	const char **texts = calloc(n + 1, sizeof(*texts));
-	unsigned *flags = calloc(n + 1, sizeof(*flags)), *ids = calloc(n + 1, sizeof(*ids));
 	hs_compile_error_t *fault = NULL;
-	int err = 0;
 
-	db->anchors = calloc(n + 1, sizeof(*db->anchors));
-	if (!texts || !flags || !ids || !db->anchors) {
-		err = -ENOMEM;
-		goto out;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		texts[i] = wants[i].text;
-		flags[i] = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH;
-		ids[i] = i;
+	if (in->n == 0 || hs_compile_multi(in->texts, in->flags, in->ids, in->n, HS_MODE_BLOCK,
+			      NULL, &b->rules->exprs[d].db, &fault) == HS_SUCCESS)
+		return 0;
+	int at = fault ? fault->expression : -1;
+
+	sig_diag_add(b->diag, SIG_ERROR, NULL, 0, 0, "%s%sexpression refused: %s",
+	    at >= 0 ? wants[in->ids[at]].sig : "", at >= 0 ? ": " : "",
+	    fault ? fault->message : "libhs failed");
+	hs_free_compile_error(fault);
+	return -EINVAL;
+}
+
+/* Parts the wants: literals, as many as a set holds, and the rest. */
+static int
+sort_wants(struct build *b, unsigned d, struct hs_input *in, struct literal *literals, size_t *n)
+{
+	struct expr_want *wants = b->exprs[d].v;
+	struct expr_db *db = &b->rules->exprs[d];
+	size_t n_literals = 0;
+
+	for (uint32_t i = 0; i < db->n; i++) {
+		n_literals += !wants[i].text;
 		db->anchors[i] = wants[i].clause;
 		db->n_anchors += wants[i].clause != NO_CLAUSE;
 	}
-	db->n = n;
-	if (hs_compile_multi(texts, flags, ids, n, HS_MODE_BLOCK, NULL, &db->db, &fault) !=
-	    HS_SUCCESS) {
-		int at = fault ? fault->expression : -1;
+	for (uint32_t i = 0; i < db->n; i++) {
+		struct expr_want *w = &wants[i];
 
-		sig_diag_add(b->diag, SIG_ERROR, NULL, 0, 0, "%s%sexpression refused: %s",
-		    at >= 0 ? wants[at].sig : "", at >= 0 ? ": " : "",
-		    fault ? fault->message : "libhs failed");
-		hs_free_compile_error(fault);
-		err = -EINVAL;
+		if (!w->text && n_literals <= LITERALS_MAX && w->literal.len >= LITERAL_MIN) {
+			literals[(*n)++] = w->literal;
+			continue;
+		}
+		if (!w->text)
+			w->text = literal_expression(&w->literal);
+		if (!w->text)
+			return -ENOMEM;
+		in->texts[in->n] = w->text;
+		in->flags[in->n] = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH;
+		in->ids[in->n++] = i;
 	}
-out:
-	free(texts);
-	free(flags);
-	free(ids);
+	return 0;
+}
+
+static int
+compile_db(struct build *b, unsigned d)
+{
+	struct expr_db *db = &b->rules->exprs[d];
+	size_t n = b->exprs[d].n, n_literals = 0;
+	struct hs_input in = { .texts = calloc(n, sizeof(*in.texts)),
+		.flags = calloc(n, sizeof(*in.flags)),
+		.ids = calloc(n, sizeof(*in.ids)) };
+	struct literal *literals = calloc(n, sizeof(*literals));
+	int err = -ENOMEM;
+
+	db->n = (uint32_t)n;
+	db->anchors = calloc(n, sizeof(*db->anchors));
+	if (in.texts && in.flags && in.ids && literals && db->anchors)
+		err = sort_wants(b, d, &in, literals, &n_literals);
+	if (!err)
+		err = compile_hs(b, d, &in);
+	if (!err && n_literals > 0)
+		err = literals_new(literals, n_literals, &db->literals);
+	free(in.texts);
+	free(in.flags);
+	free(in.ids);
+	free(literals);
 	return err;
 }
 
@@ -322,6 +371,7 @@ sig_ruleset_free(struct sig_ruleset *rules)
 	}
 	for (unsigned d = 0; d < EXPR_DBS; d++) {
 		hs_free_database(rules->exprs[d].db);
+		literals_free(rules->exprs[d].literals);
 		free(rules->exprs[d].anchors);
 	}
 	table_free(&rules->table);

@@ -3,6 +3,7 @@
 #ifndef SIGNATURES_COMPILE_H
 #define SIGNATURES_COMPILE_H
 
+#include "signatures/literals.h"
 #include "signatures/pack.h"
 #include "signatures/rules.h"
 
@@ -13,7 +14,8 @@ struct grow {
 };
 
 struct expr_want {
-	char *text;
+	char *text; /* libhs' expression, owned; NULL: a literal */
+	struct literal literal;
 	const char *sig; /* id, for messages */
 	uint32_t clause; /* NO_CLAUSE: asked for by a condition only */
 };

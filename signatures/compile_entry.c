@@ -37,33 +37,59 @@ table_kind(enum pack_key k)
 	}
 }
 
-static char *
-payload_expression(const struct pack_payload *p)
+/* A literal's bytes kept; `w` without them where memory ran out. */
+static struct expr_want
+literal_of(struct build *b, const void *bytes, size_t len, int32_t offset)
+{
+	const char *kept = build_keep(b, bytes, len);
+
+	return (struct expr_want){ .literal = { .bytes = (const uint8_t *)kept,
+				       .len = (uint32_t)len,
+				       .offset = offset } };
+}
+
+static struct expr_want
+payload_want(struct build *b, const struct pack_payload *p)
 {
 	uint8_t bytes[BYTES_MAX], mask[BYTES_MAX];
 	const char *why;
 	int n;
 
 	if (p->text)
-		return sig_value_payload_expression(
-		    (const uint8_t *)p->text, NULL, strlen(p->text), p->offset);
+		return literal_of(b, p->text, strlen(p->text), (int32_t)p->offset);
 	n = sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why);
-	return n < 0 ? NULL : sig_value_payload_expression(bytes, mask, (size_t)n, p->offset);
+	if (n > 0 && !memchr(mask, 0, (size_t)n))
+		return literal_of(b, bytes, (size_t)n, (int32_t)p->offset);
+	return (struct expr_want){ .text = n < 0 ? NULL
+						 : sig_value_payload_expression(
+						       bytes, mask, (size_t)n, p->offset) };
 }
 
-/* Takes the text over; its id in the database. */
-static uint32_t
-add_expression(struct build *b, int db, char *text, uint32_t sig, uint32_t clause)
+static struct expr_want
+text_want(struct build *b, const char *s, enum pack_key k)
 {
-	struct expr_want *w = text ? build_add(b, &b->exprs[db], 1, sizeof(*w)) : NULL;
+	if (strncmp(s, "re:", 3) == 0)
+		return (struct expr_want){ .text = sig_value_expression(s, false) };
+	return literal_of(b, s, strlen(s), k == PACK_PATH ? 0 : LITERAL_ANYWHERE);
+}
+
+/* Takes over what is wanted; its id in the database. */
+static uint32_t
+add_expression(struct build *b, int db, struct expr_want want, uint32_t sig, uint32_t clause)
+{
+	bool made = want.text || want.literal.bytes;
+	struct expr_want *w = made ? build_add(b, &b->exprs[db], 1, sizeof(*w)) : NULL;
 
 	if (!w) {
-		free(text);
+		free(want.text);
 		b->no_memory = true;
 		return 0;
 	}
-	*w = (struct expr_want){ .text = text, .sig = b->rules->infos[sig].id, .clause = clause };
-	return (uint32_t)b->exprs[db].n - 1;
+	want.literal.id = (uint32_t)b->exprs[db].n - 1;
+	want.sig = b->rules->infos[sig].id;
+	want.clause = clause;
+	*w = want;
+	return want.literal.id;
 }
 
 static struct cond *
@@ -128,8 +154,7 @@ cond_expressions(struct build *b, uint32_t sig, enum pack_key k, const struct pa
 	if (c)
 		c->db = (uint8_t)db;
 	for (unsigned i = 0; i < l->n; i++) {
-		uint32_t id = add_expression(
-		    b, db, sig_value_expression(l->v[i], k == PACK_PATH), sig, NO_CLAUSE);
+		uint32_t id = add_expression(b, db, text_want(b, l->v[i], k), sig, NO_CLAUSE);
 		uint32_t *slot = build_add(b, &b->expr_ids, 1, sizeof(*slot));
 
 		if (slot)
@@ -143,7 +168,7 @@ cond_payload(struct build *b, uint32_t sig, const struct pack_payload *p)
 	int db = p->dir == PACK_DOWN ? EXPR_DOWN : EXPR_PAYLOAD;
 	uint32_t field = p->dir == PACK_DOWN ? SIG_F_PAYLOAD_DOWN : SIG_F_PAYLOAD;
 	struct cond *c = add_cond(b, COND_EXPRESSION, 1U << field, &b->expr_ids, 1);
-	uint32_t id = add_expression(b, db, payload_expression(p), sig, NO_CLAUSE);
+	uint32_t id = add_expression(b, db, payload_want(b, p), sig, NO_CLAUSE);
 	uint32_t *slot = build_add(b, &b->expr_ids, 1, sizeof(*slot));
 
 	if (c)
@@ -260,7 +285,7 @@ add_anchor(
 	ref.grade = (uint8_t)sig_field_grade((enum sig_field)__builtin_ctz(fields));
 	if (!l) {
 		add_expression(b, e->payload[0].dir == PACK_DOWN ? EXPR_DOWN : EXPR_PAYLOAD,
-		    payload_expression(&e->payload[0]), sig, ref.target);
+		    payload_want(b, &e->payload[0]), sig, ref.target);
 		return;
 	}
 	for (unsigned i = 0; i < l->n; i++) {
@@ -269,8 +294,7 @@ add_anchor(
 		else if (k == PACK_ADDRESS)
 			anchor_address(b, l->v[i], ref);
 		else if (db_of_key(k) >= 0)
-			add_expression(b, db_of_key(k),
-			    sig_value_expression(l->v[i], k == PACK_PATH), sig, ref.target);
+			add_expression(b, db_of_key(k), text_want(b, l->v[i], k), sig, ref.target);
 		else
 			anchor_bytes(b, table_kind(k), l->v[i], strlen(l->v[i]), ref);
 	}

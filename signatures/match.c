@@ -450,25 +450,33 @@ struct scan {
 	unsigned db, fact;
 };
 
-static int
-seen_one(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+static void
+seen_literal(void *ctx, uint32_t id)
 {
 	struct scan *s = ctx;
 	struct sig_scratch *scratch = s->scratch;
 
-	(void)from;
-	(void)to;
-	(void)flags;
 	if (scratch->seen[s->db][id] == 0) {
 		scratch->seen[s->db][id] = (uint8_t)(s->fact + 1);
 		scratch->list[s->db][scratch->n_list[s->db]++] = id;
 	}
+}
+
+static int
+seen_one(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	(void)from;
+	(void)to;
+	(void)flags;
+	seen_literal(ctx, id);
 	return 0;
 }
 
 static void
 scan_db(struct matching *m, unsigned db)
 {
+	const struct expr_db *e = &m->rules->exprs[db];
+
 	if (m->scanned & (1U << db))
 		return;
 	m->scanned |= 1U << db;
@@ -476,9 +484,13 @@ scan_db(struct matching *m, unsigned db)
 		const struct sig_fact *f = &m->facts[i];
 		struct scan s = { m->scratch, db, i };
 
-		if (expr_db_of(f->field) == (int)db && f->len > 0)
-			(void)hs_scan(m->rules->exprs[db].db, (const char *)f->value, f->len, 0,
-			    m->scratch->hs, seen_one, &s);
+		if (expr_db_of(f->field) != (int)db || f->len == 0)
+			continue;
+		if (e->literals)
+			literals_scan(e->literals, f->value, f->len, seen_literal, &s);
+		if (e->db)
+			(void)hs_scan(
+			    e->db, (const char *)f->value, f->len, 0, m->scratch->hs, seen_one, &s);
 	}
 }
 

@@ -4,9 +4,10 @@
  *
  * A signature's `match` entries become *clauses*: an anchor, which a look-up finds, and further
  * conditions, which are checked only then. Host patterns, exact strings and prefixes are anchors
- * in one open-addressed hash table (table.c); expressions are anchors in one libhs database a
- * field. A host pattern that is all of its entry is `simple`: its table record names the signature
- * itself, and a bare name is judged without touching a clause.
+ * in one open-addressed hash table (table.c); expressions are anchors in one set a field: a table
+ * of literals (literals.c) and a libhs database for the rest. A host pattern that is all of its
+ * entry is `simple`: its table record names the signature itself, and a bare name is judged without
+ * touching a clause.
  *
  * Made by sig_compile(), read-only after.
  */
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "signatures/base/hash.h"
+#include "signatures/literals.h"
 #include "signatures/pattern.h"
 #include "signatures/ruleset.h"
 #include "signatures/value.h"
@@ -151,11 +153,12 @@ struct string_item {
 	uint32_t len;
 };
 
-/* One libhs database for each of these fields. */
+/* One set of expressions for each of these fields. */
 enum { EXPR_PATH, EXPR_USER_AGENT, EXPR_ISSUER, EXPR_SUBJECT, EXPR_PAYLOAD, EXPR_DOWN, EXPR_DBS };
 
 struct expr_db {
-	hs_database_t *db; /* NULL: no expression looks at this field */
+	struct literals *literals; /* NULL: none of them is a literal */
+	hs_database_t *db;	   /* NULL: all of them are */
 	uint32_t n;
 	uint32_t n_anchors; /* 0: scanned only when a clause asks */
 	uint32_t *anchors;  /* by expression: the clause that it anchors, or NO_CLAUSE */

@@ -45,10 +45,11 @@ struct clf_quic {
 
 struct clf_quic_pool {
 	struct clf_quic_crypto *crypto;
-	struct clf_quic *all, *free;
-	unsigned max, used;
+	struct clf_quic *all, *free; /* `free`: of those that were in use before */
+	unsigned max, used, touched;
 	uint8_t other[2 * SIG_NAME_MAX];
 	struct big *bigs, *free_big;
+	unsigned max_bigs, touched_bigs; /* memory beyond was never touched */
 	uint8_t plain[QUIC_DATAGRAM_MAX];
 };
 
@@ -61,21 +62,13 @@ clf_quic_pool_new(unsigned max_connections)
 	if (!pool)
 		return NULL;
 	pool->crypto = clf_quic_crypto_new();
+	pool->max = max_connections;
+	pool->max_bigs = bigs;
 	pool->all = calloc(max_connections ? max_connections : 1, sizeof(*pool->all));
 	pool->bigs = calloc(bigs, sizeof(*pool->bigs));
 	if (!pool->crypto || !pool->all || !pool->bigs) {
 		clf_quic_pool_free(pool);
 		return NULL;
-	}
-	pool->max = max_connections;
-	for (unsigned i = max_connections; i-- > 0;) {
-		pool->all[i].pool = pool;
-		pool->all[i].next = pool->free;
-		pool->free = &pool->all[i];
-	}
-	for (unsigned i = 0; i < bigs; i++) {
-		pool->bigs[i].next = pool->free_big;
-		pool->free_big = &pool->bigs[i];
 	}
 	return pool;
 }
@@ -112,9 +105,13 @@ clf_quic_open(struct clf_quic_pool *pool)
 {
 	struct clf_quic *q = pool->free;
 
-	if (!q)
+	if (q)
+		pool->free = q->next;
+	else if (pool->touched < pool->max)
+		q = &pool->all[pool->touched++];
+	else
 		return NULL;
-	pool->free = q->next;
+	q->pool = pool;
 	pool->used++;
 	q->version_index = QUIC_NO_VERSION;
 	q->have_retry = false;
@@ -276,11 +273,15 @@ unprotect(struct clf_quic *q, const struct header *h, struct clf_quic_packet *pa
 static bool
 crypto_grow(struct clf_quic *q)
 {
-	struct big *big = q->pool->free_big;
+	struct clf_quic_pool *pool = q->pool;
+	struct big *big = pool->free_big;
 
-	if (q->big || !big)
+	if (q->big || (!big && pool->touched_bigs == pool->max_bigs))
 		return false;
-	q->pool->free_big = big->next;
+	if (big)
+		pool->free_big = big->next;
+	else
+		big = &pool->bigs[pool->touched_bigs++];
 	q->big = big;
 	memset(big->seen, 0, sizeof(big->seen));
 	memcpy(big->seen, q->seen, sizeof(q->seen));

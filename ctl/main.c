@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* phonehome, the operator's command: the table of verbs. */
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,9 @@ main(int argc, char **argv)
 	sig_fds_guard();
 	/* A reader that goes away shows as a failed write, here as on sockets. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A short life: memory given back between two packs would only be asked for again. */
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	setlocale(LC_CTYPE, ""); /* which script a terminal can show; nothing else is local */
 	if (argc < 2) {
 		overview(stderr);

@@ -2,7 +2,7 @@
 /* What a schema cannot tell of one pack: that its values mean something and fit each other. */
 #include <errno.h>
 #include <libpsl.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,39 +20,56 @@ struct check {
 	unsigned faults;
 };
 
-#define FAULT(c, at, ...)                                                                      \
-	do {                                                                                   \
-		(c)->faults++;                                                                 \
-		pack_where_add(&(c)->where, (c)->file, (c)->diag, SIG_ERROR, at, __VA_ARGS__); \
+/* A place in the file, worded only for a fault: `key`, or `key[index]`, below `up`. */
+struct place {
+	const struct place *up;
+	const char *key;
+	int index; /* -1: none */
+};
+
+#define PLACE(up, key, index) (&(struct place){ up, key, (int)(index) })
+#define KEY(up, key) PLACE(up, key, -1)
+
+#define FAULT(c, at, ...)                                                    \
+	do {                                                                 \
+		char where_[192];                                            \
+		(c)->faults++;                                               \
+		pack_where_add(&(c)->where, (c)->file, (c)->diag, SIG_ERROR, \
+		    worded(where_, sizeof(where_), at), __VA_ARGS__);        \
 	} while (0)
 
 static const char *
-at(char buf[static 128], const char *fmt, ...)
+worded(char *buf, size_t cap, const struct place *at)
 {
-	va_list ap;
+	size_t n = 0;
 
-	va_start(ap, fmt);
-	vsnprintf(buf, 128, fmt, ap);
-	va_end(ap);
+	if (at->up) {
+		n = strlen(worded(buf, cap, at->up));
+		n += (size_t)snprintf(buf + n, cap - n, ".");
+	}
+	if (at->index < 0)
+		snprintf(buf + n, cap - n, "%s", at->key);
+	else
+		snprintf(buf + n, cap - n, "%s[%d]", at->key, at->index);
 	return buf;
 }
 
 static void
-check_date(struct check *c, const char *where, const char *s, uint32_t *ret_date)
+check_date(struct check *c, const struct place *where, const char *s, uint32_t *ret_date)
 {
 	if (sig_value_date(s, ret_date) != 0)
 		FAULT(c, where, "'%s' is no date: write it as 2026-11-22", s);
 }
 
 static void
-check_country(struct check *c, const char *where, const char *s)
+check_country(struct check *c, const struct place *where, const char *s)
 {
 	if (s && !sig_value_is_country(s))
 		FAULT(c, where, "'%s' is no ISO 3166-1 country code (two capital letters)", s);
 }
 
 static void
-check_id(struct check *c, const char *where, const char *s)
+check_id(struct check *c, const struct place *where, const char *s)
 {
 	if (!sig_value_is_id(s))
 		FAULT(c, where, "'%s' is no id: lower-case letters, digits and inner hyphens", s);
@@ -68,42 +85,41 @@ check_head(struct check *c, bool from_file)
 
 	base = base ? base + 1 : c->file->path;
 	if (p->format != 1)
-		FAULT(
-		    c, "format", "format %u is not known: this program reads format 1", p->format);
-	check_id(c, "pack", p->id);
+		FAULT(c, KEY(NULL, "format"), "format %u is not known: this program reads format 1",
+		    p->format);
+	check_id(c, KEY(NULL, "pack"), p->id);
 	if (from_file && (strncmp(base, p->id, n) != 0 || strcmp(base + n, ".yaml") != 0))
-		FAULT(c, "pack", "pack '%s' must be in a file of that name: %s.yaml", p->id, p->id);
+		FAULT(c, KEY(NULL, "pack"), "pack '%s' must be in a file of that name: %s.yaml",
+		    p->id, p->id);
 	if (strspn(p->version, "0123456789.") != strlen(p->version) || p->version[0] == '.')
-		FAULT(c, "version", "'%s' is no version: digits and dots", p->version);
-	check_country(c, "vendor.country", p->vendor.country);
-	check_country(c, "vendor.owner_country", p->vendor.owner_country);
-	check_date(c, "vendor.as_of", p->vendor.as_of, &date);
+		FAULT(c, KEY(NULL, "version"), "'%s' is no version: digits and dots", p->version);
+	check_country(c, KEY(NULL, "vendor.country"), p->vendor.country);
+	check_country(c, KEY(NULL, "vendor.owner_country"), p->vendor.owner_country);
+	check_date(c, KEY(NULL, "vendor.as_of"), p->vendor.as_of, &date);
 }
 
 static void
 check_products(struct check *c)
 {
 	const struct pack *p = c->file->pack;
-	char w[128];
 
 	for (unsigned i = 0; i < p->products_count; i++) {
 		const struct pack_product *r = &p->products[i];
+		const struct place *at = PLACE(NULL, "products", i);
 		bool known = false;
 
-		check_id(c, at(w, "products[%u].id", i), r->id);
+		check_id(c, KEY(at, "id"), r->id);
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(p->products[j].id, r->id) == 0)
-				FAULT(c, at(w, "products[%u].id", i),
-				    "product '%s' is there already", r->id);
+				FAULT(c, KEY(at, "id"), "product '%s' is there already", r->id);
 		for (unsigned j = 0; j < pack_categories_count; j++)
 			known |= strcmp(pack_categories[j], r->category) == 0;
 		if (!known) {
 			const char *near = sig_nearest(
 			    r->category, pack_categories, pack_categories_count);
 
-			FAULT(c, at(w, "products[%u].category", i), "'%s' is no category%s%s%s",
-			    r->category, near ? ": did you mean '" : "", near ? near : "",
-			    near ? "'?" : "");
+			FAULT(c, KEY(at, "category"), "'%s' is no category%s%s%s", r->category,
+			    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 		}
 	}
 }
@@ -131,7 +147,7 @@ has_literal_end(const struct sig_pattern *p)
 }
 
 static void
-check_host(struct check *c, const char *where, const char *text, bool shared)
+check_host(struct check *c, const struct place *where, const char *text, bool shared)
 {
 	struct sig_pattern p;
 	const char *why;
@@ -152,7 +168,7 @@ check_host(struct check *c, const char *where, const char *text, bool shared)
 }
 
 static void
-check_expression(struct check *c, const char *where, const char *s)
+check_expression(struct check *c, const struct place *where, const char *s)
 {
 	char why[128], *e;
 
@@ -171,7 +187,7 @@ is_hex_of(const char *s, size_t n)
 }
 
 static void
-check_fingerprint(struct check *c, const char *where, enum pack_key k, const char *s)
+check_fingerprint(struct check *c, const struct place *where, enum pack_key k, const char *s)
 {
 	if (k == PACK_JA3 && !(strlen(s) == 32 && is_hex_of(s, 32)))
 		FAULT(c, where, "'%s' is no JA3: 32 lower-case hex digits", s);
@@ -182,7 +198,8 @@ check_fingerprint(struct check *c, const char *where, enum pack_key k, const cha
 }
 
 static void
-check_matcher(struct check *c, const char *where, enum pack_key k, const char *s, bool shared)
+check_matcher(
+    struct check *c, const struct place *where, enum pack_key k, const char *s, bool shared)
 {
 	struct sig_prefix prefix;
 	const char *why = NULL;
@@ -212,7 +229,7 @@ check_matcher(struct check *c, const char *where, enum pack_key k, const char *s
 }
 
 static void
-check_payload(struct check *c, const char *where, const struct pack_payload *p)
+check_payload(struct check *c, const struct place *where, const struct pack_payload *p)
 {
 	uint8_t bytes[PAYLOAD_MAX], mask[PAYLOAD_MAX];
 	const char *why;
@@ -230,32 +247,30 @@ check_payload(struct check *c, const char *where, const struct pack_payload *p)
 
 /* The strongest grade of evidence in an entry; SIG_CONF_NONE when it is empty. */
 static enum sig_confidence
-check_entry(struct check *c, const char *where, const struct pack_entry *e, bool shared)
+check_entry(struct check *c, const struct place *where, const struct pack_entry *e, bool shared)
 {
 	enum sig_confidence best = e->payload_count ? SIG_CONF_STRONG : SIG_CONF_NONE;
-	char w[128];
 
 	for (unsigned k = 0; k < PACK_KEYS; k++) {
 		const struct pack_list *l = &e->key[k];
 		enum sig_confidence g;
 
 		for (unsigned i = 0; i < l->n; i++)
-			check_matcher(
-			    c, at(w, "%s.%s[%u]", where, pack_key_names[k], i), k, l->v[i], shared);
+			check_matcher(c, PLACE(where, pack_key_names[k], i), k, l->v[i], shared);
 		if (l->n == 0)
 			continue;
 		g = sig_field_grade((enum sig_field)__builtin_ctz(pack_key_fields(k)));
 		best = g > best ? g : best;
 	}
 	for (unsigned i = 0; i < e->payload_count; i++)
-		check_payload(c, at(w, "%s.payload[%u]", where, i), &e->payload[i]);
+		check_payload(c, PLACE(where, "payload", i), &e->payload[i]);
 	if (best == SIG_CONF_NONE)
 		FAULT(c, where, "an entry needs at least one matcher");
 	return best;
 }
 
 static void
-check_product_of(struct check *c, const char *where, const struct pack_signature *s)
+check_product_of(struct check *c, const struct place *where, const struct pack_signature *s)
 {
 	const struct pack *p = c->file->pack;
 	const char *ids[NEAR_MAX], *near;
@@ -272,35 +287,32 @@ check_product_of(struct check *c, const char *where, const struct pack_signature
 static void
 check_signature(struct check *c, unsigned n, const struct pack_signature *s)
 {
+	const struct place *at = PLACE(NULL, "signatures", n);
 	uint32_t from = 0, until = 99999999, date;
-	char w[128], e[64];
 
-	check_id(c, at(w, "signatures[%u].id", n), s->id);
-	check_product_of(c, at(w, "signatures[%u].product", n), s);
-	check_date(c, at(w, "signatures[%u].reviewed", n), s->reviewed, &date);
+	check_id(c, KEY(at, "id"), s->id);
+	check_product_of(c, KEY(at, "product"), s);
+	check_date(c, KEY(at, "reviewed"), s->reviewed, &date);
 	for (unsigned i = 0; i < s->match_count; i++) {
-		enum sig_confidence best;
-
-		snprintf(e, sizeof(e), "signatures[%u].match[%u]", n, i);
-		best = check_entry(c, e, &s->match[i], s->shared);
+		const struct place *e = PLACE(at, "match", i);
+		enum sig_confidence best = check_entry(c, e, &s->match[i], s->shared);
 		if (best == SIG_CONF_GUESS && s->confidence != SIG_CONF_GUESS)
 			FAULT(c, e,
 			    "a port or an nDPI label alone is a guess: add a matcher, or say "
 			    "'confidence: guess' (reported, never dropped)");
 	}
 	for (unsigned i = 0; i < s->except_count; i++) {
-		snprintf(e, sizeof(e), "signatures[%u].except[%u]", n, i);
-		check_entry(c, e, &s->except[i], true);
+		check_entry(c, PLACE(at, "except", i), &s->except[i], true);
 	}
 	if (s->valid && s->valid->from)
-		check_date(c, at(w, "signatures[%u].valid.from", n), s->valid->from, &from);
+		check_date(c, KEY(at, "valid.from"), s->valid->from, &from);
 	if (s->valid && s->valid->until)
-		check_date(c, at(w, "signatures[%u].valid.until", n), s->valid->until, &until);
+		check_date(c, KEY(at, "valid.until"), s->valid->until, &until);
 	if (until < from)
-		FAULT(c, at(w, "signatures[%u].valid", n), "ends before it begins");
+		FAULT(c, KEY(at, "valid"), "ends before it begins");
 	for (unsigned i = 0; i < s->allow_overlap_count; i++)
 		if (!strchr(s->allow_overlap[i], '/'))
-			FAULT(c, at(w, "signatures[%u].allow_overlap[%u]", n, i),
+			FAULT(c, PLACE(at, "allow_overlap", i),
 			    "'%s' is no signature: write it as pack/signature",
 			    s->allow_overlap[i]);
 }
@@ -321,7 +333,8 @@ has_signature(const struct pack *p, const char *name)
 }
 
 static void
-check_example(struct check *c, const char *where, const struct pack_example *e, bool must_match)
+check_example(
+    struct check *c, const struct place *where, const struct pack_example *e, bool must_match)
 {
 	uint8_t bytes[2048];
 	const char *why;
@@ -346,19 +359,17 @@ pack_check(const struct pack_file *file, bool from_file, struct sig_diag *diag)
 {
 	struct check c = { .file = file, .diag = diag };
 	const struct pack *p = file->pack;
-	char w[64];
 
 	check_head(&c, from_file);
 	check_products(&c);
 	for (unsigned i = 0; i < p->signatures_count; i++)
 		check_signature(&c, i, &p->signatures[i]);
 	for (unsigned i = 0; p->examples && i < p->examples->match_count; i++) {
-		snprintf(w, sizeof(w), "examples.match[%u]", i);
-		check_example(&c, w, &p->examples->match[i], true);
+		check_example(&c, PLACE(NULL, "examples.match", i), &p->examples->match[i], true);
 	}
 	for (unsigned i = 0; p->examples && i < p->examples->no_match_count; i++) {
-		snprintf(w, sizeof(w), "examples.no_match[%u]", i);
-		check_example(&c, w, &p->examples->no_match[i], false);
+		check_example(
+		    &c, PLACE(NULL, "examples.no_match", i), &p->examples->no_match[i], false);
 	}
 	pack_where_free(c.where);
 	return c.faults + pack_check_ids(file, diag);

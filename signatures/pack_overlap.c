@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signatures/base/hash.h"
 #include "signatures/pack.h"
 
 /* One host pattern that alone makes a signature match. */
@@ -77,17 +78,6 @@ gather(const struct sig_packs *packs, struct claims *c)
 	return true;
 }
 
-static int
-by_pattern(const void *a, const void *b)
-{
-	const struct claim *x = a, *y = b;
-	int d = strcmp(x->pattern, y->pattern);
-
-	if (d)
-		return d;
-	return x->file != y->file ? (x->file < y->file ? -1 : 1) : (int)x->sig - (int)y->sig;
-}
-
 /* "pack/signature" or "pack/" and a star (all of its signatures) is listed. */
 static bool
 allows(const struct pack_signature *s, const struct pack *other, const char *sig_id)
@@ -126,27 +116,60 @@ clash(const struct sig_packs *packs, const struct claim *a, const struct claim *
 	return 1;
 }
 
+/*
+ * The first claim of claim i's pattern, which may be i itself, by an open hash table: `slots` holds
+ * indexes from 1 on, and has room to spare.
+ */
+static size_t
+first_claim(const struct claims *c, size_t i, uint32_t *slots, size_t mask, uint64_t seed)
+{
+	const char *pattern = c->v[i].pattern;
+	size_t at = sig_hash(pattern, strlen(pattern), seed) & mask;
+
+	for (; slots[at]; at = (at + 1) & mask)
+		if (strcmp(c->v[slots[at] - 1].pattern, pattern) == 0)
+			return slots[at] - 1;
+	slots[at] = (uint32_t)i + 1;
+	return i;
+}
+
+static unsigned
+compare_claims(const struct sig_packs *packs, const struct claims *c, struct sig_diag *diag)
+{
+	struct pack_where *where = NULL;
+	uint64_t seed[2];
+	size_t mask = 1023;
+	unsigned faults = 0;
+
+	while (mask < 2 * c->n)
+		mask = 2 * mask + 1;
+	uint32_t *slots = calloc(mask + 1, sizeof(*slots));
+	if (!slots || sig_hash_seed(seed) < 0) {
+		free(slots);
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "out of memory");
+		return 1;
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		size_t first = first_claim(c, i, slots, mask, seed[0]);
+
+		if (c->v[first].file != c->v[i].file)
+			faults += clash(packs, &c->v[first], &c->v[i], &where, diag);
+	}
+	pack_where_free(where);
+	free(slots);
+	return faults;
+}
+
 static unsigned
 check_claims(const struct sig_packs *packs, struct sig_diag *diag)
 {
 	struct claims c = { 0 };
-	struct pack_where *where = NULL;
-	unsigned faults = 0;
+	unsigned faults = 1;
 
-	if (!gather(packs, &c)) {
-		free(c.v);
+	if (gather(packs, &c))
+		faults = compare_claims(packs, &c, diag);
+	else
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "out of memory");
-		return 1;
-	}
-	if (c.n > 1)
-		qsort(c.v, c.n, sizeof(*c.v), by_pattern);
-	for (size_t i = 1, first = 0; i < c.n; i++) {
-		if (strcmp(c.v[first].pattern, c.v[i].pattern) != 0)
-			first = i;
-		else if (c.v[first].file != c.v[i].file)
-			faults += clash(packs, &c.v[first], &c.v[i], &where, diag);
-	}
-	pack_where_free(where);
 	free(c.v);
 	return faults;
 }

@@ -24,14 +24,30 @@ count_labels(const char *s, size_t len)
 	return n;
 }
 
-/* Every label is 1-63 bytes of what a canonical name may hold, and of wildcards. */
+/* What a pattern may hold: letters and the like, wildcards; 0: nothing of the kind. */
+enum { OTHER, PLAIN, WILD };
+static const uint8_t kinds[256] = {
+	['a' ... 'z'] = PLAIN,
+	['0' ... '9'] = PLAIN,
+	['-'] = PLAIN,
+	['_'] = PLAIN,
+	['*'] = WILD,
+	['#'] = WILD,
+};
+
+/*
+ * Every label is 1-63 bytes of what a canonical name may hold, and of wildcards. Also tells where
+ * what follows the last wildcard begins, 0 when there is none.
+ */
 static int
-check_labels(const char *s, size_t len, const char **ret_why)
+check_labels(const char *s, size_t len, size_t *ret_after, const char **ret_why)
 {
 	size_t label = 0;
 
+	*ret_after = 0;
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i];
+		uint8_t kind = kinds[(uint8_t)c];
 
 		if (c == '.') {
 			if (label == 0)
@@ -39,12 +55,14 @@ check_labels(const char *s, size_t len, const char **ret_why)
 			label = 0;
 			continue;
 		}
-		if (c >= 'A' && c <= 'Z')
-			return fault(ret_why, "must be lower case");
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("-_*#", c)))
-			return fault(ret_why, "holds a character that no host name has");
+		if (kind == OTHER)
+			return fault(ret_why, c >= 'A' && c <= 'Z'
+						  ? "must be lower case"
+						  : "holds a character that no host name has");
 		if (c == '*' && i + 1 < len && s[i + 1] == '*')
 			return fault(ret_why, "may have '**' only as '**.' at its beginning");
+		if (kind == WILD)
+			*ret_after = i + 1;
 		if (++label > 63)
 			return fault(ret_why, "has a label longer than 63 characters");
 	}
@@ -55,19 +73,14 @@ check_labels(const char *s, size_t len, const char **ret_why)
 
 /* Where the labels after the last one with a wildcard begin. */
 static size_t
-key_start(const char *s, size_t len)
+key_start(const char *s, size_t len, size_t after)
 {
-	size_t start = 0, after = 0;
+	size_t start = after;
 
-	for (size_t i = len; i > 0; i--)
-		if (s[i - 1] == '*' || s[i - 1] == '#') {
-			after = i;
-			break;
-		}
 	if (after == 0)
 		return 0;
-	for (start = after; start < len && s[start] != '.'; start++)
-		;
+	while (start < len && s[start] != '.')
+		start++;
 	return start < len ? start + 1 : len;
 }
 
@@ -90,7 +103,7 @@ int
 sig_pattern_parse(const char *text, struct sig_pattern *ret_pattern, const char **ret_why)
 {
 	struct sig_pattern p = { .open = SIG_OPEN_NO };
-	size_t len, at;
+	size_t len, at, after;
 	int err;
 
 	if (text[0] == '.') {
@@ -103,10 +116,10 @@ sig_pattern_parse(const char *text, struct sig_pattern *ret_pattern, const char 
 	len = strlen(text);
 	if (len > 253)
 		return fault(ret_why, "is longer than 253 characters");
-	err = check_labels(text, len, ret_why);
+	err = check_labels(text, len, &after, ret_why);
 	if (err)
 		return err;
-	at = key_start(text, len);
+	at = key_start(text, len, after);
 	p.key = text + at;
 	p.key_len = (uint8_t)(len - at);
 	if (at > 0) {

@@ -196,6 +196,19 @@ check_bool(struct check *c, const yaml_node_t *node, const char *name)
 	FAULT(c, node->start_mark, "'%s' needs true or false, not '%s'", name, shown(node, buf));
 }
 
+static bool
+has_control(const uint8_t *s, size_t len)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < len; i++)
+		any |= (s[i] < 0x20) | (s[i] == 0x7f);
+	for (size_t i = 0; any && i < len; i++)
+		if ((s[i] < 0x20 && s[i] != '\t' && s[i] != '\r' && s[i] != '\n') || s[i] == 0x7f)
+			return true;
+	return false;
+}
+
 static void
 check_scalar(
     struct check *c, const yaml_node_t *node, const cyaml_schema_value_t *schema, const char *name)
@@ -204,13 +217,9 @@ check_scalar(
 	char *end;
 
 	/* What is shown later must not move a terminal's cursor. */
-	for (size_t i = 0; i < len; i++) {
-		uint8_t b = node->data.scalar.value[i];
-
-		if ((b < 0x20 && !strchr("\t\r\n", b)) || b == 0 || b == 0x7f) {
-			FAULT(c, node->start_mark, "'%s' holds a control character", name);
-			return;
-		}
+	if (has_control(node->data.scalar.value, len)) {
+		FAULT(c, node->start_mark, "'%s' holds a control character", name);
+		return;
 	}
 	switch (schema->type) {
 	case CYAML_STRING:

@@ -58,7 +58,12 @@ struct clf_dns_memory {
 	uint64_t *index;
 	uint8_t *ring;
 	struct clf_dns_memory_stats stats;
+	struct clf_dns_share *share; /* NULL: alone */
+	unsigned worker;
+	struct clf_dns_reader reader;
 };
+
+static_assert(sizeof(struct key) <= CLF_DNS_SHARE_KEY, "a key fits what is shared");
 
 struct clf_dns_memory *
 clf_dns_memory_new(unsigned max_entries, uint64_t seed)
@@ -223,6 +228,41 @@ learn_one(
 	m->stats.learned++;
 }
 
+/* --- several workers --- */
+
+void
+clf_dns_memory_join(struct clf_dns_memory *m, struct clf_dns_share *share, unsigned worker)
+{
+	m->share = share;
+	m->worker = worker;
+}
+
+static void
+tell_others(const struct clf_dns_memory *m, const struct key *k, const char *name, size_t len,
+    uint64_t expires)
+{
+	struct clf_dns_shared entry = { .expires = expires, .name_len = len };
+
+	memcpy(entry.key, k, sizeof(*k));
+	memcpy(entry.name, name, len);
+	clf_dns_share_tell(m->share, m->worker, &entry);
+}
+
+void
+clf_dns_memory_catch_up(struct clf_dns_memory *m, unsigned most)
+{
+	struct clf_dns_shared entry;
+	struct key k;
+
+	while (m->share && most-- != 0 &&
+	       clf_dns_share_take(m->share, m->worker, &m->reader, &entry)) {
+		memcpy(&k, entry.key, sizeof(k));
+		learn_one(m, &k, entry.name, (size_t)entry.name_len, entry.expires);
+		m->stats.shared++;
+	}
+	m->stats.share_lost = m->reader.lost;
+}
+
 /* --- learning from an answer --- */
 
 /* Names that the asked one leads to by CNAME, or by a SVCB or HTTPS target (RFC 9460 2.4). */
@@ -283,6 +323,9 @@ clf_dns_memory_learn(struct clf_dns_memory *m, uint8_t ip_version, const struct 
 		key_set(&k, ip_version, client, a->addr);
 		learn_one(m, &k, answer->qname.canonical, (size_t)answer->qname.len,
 		    now_us + ttl * 1000000);
+		if (m->share)
+			tell_others(m, &k, answer->qname.canonical, (size_t)answer->qname.len,
+			    now_us + ttl * 1000000);
 	}
 }
 
@@ -295,6 +338,7 @@ clf_dns_memory_find(struct clf_dns_memory *m, uint8_t ip_version, const struct c
 	uint64_t pos;
 	struct key k;
 
+	clf_dns_memory_catch_up(m, UINT32_MAX);
 	key_set(&k, ip_version, client, server->bytes);
 	hash = key_hash(m, &k);
 	pos = m->index[hash & m->mask];

@@ -5,11 +5,12 @@
  *
  * Bound to the asking client: an unsolicited answer teaches nothing (the engine matches question
  * and answer first). Bounded, oldest out. CNAME chains are followed to the asked name. One thread
- * (a worker's own); with several workers the recorder passes answers on by ring.
+ * (a worker's own); several workers tell each other what they learn (dns_share.h).
  */
 #ifndef CLASSIFIER_DNS_MEMORY_H
 #define CLASSIFIER_DNS_MEMORY_H
 
+#include "classifier/dns_share.h"
 #include "classifier/event.h"
 #include "classifier/observe.h"
 
@@ -17,10 +18,16 @@ struct clf_dns_memory;
 
 struct clf_dns_memory_stats {
 	uint64_t learned, refreshed, evicted, expired, hits, misses;
+	uint64_t shared;     /* entries that other workers learnt */
+	uint64_t share_lost; /* of those, written over before they were read */
 };
 
 struct clf_dns_memory *clf_dns_memory_new(unsigned max_entries, uint64_t seed);
 void clf_dns_memory_free(struct clf_dns_memory *m);
+/* From now on told what the other workers of `share` learn, and telling them. Borrowed. */
+void clf_dns_memory_join(struct clf_dns_memory *m, struct clf_dns_share *share, unsigned worker);
+/* Takes up to `most` entries of other workers; find does so too. Call now and then. */
+void clf_dns_memory_catch_up(struct clf_dns_memory *m, unsigned most);
 
 void clf_dns_memory_learn(struct clf_dns_memory *m, uint8_t ip_version,
     const struct clf_addr *client, const struct clf_dns_msg *answer, uint64_t now_us);

@@ -235,6 +235,6 @@ clf_tick(struct clf_engine *engine, uint64_t now_us)
 		clf_read_lost_heads(engine, engine->now_us);
 		(void)clf_frags_expire(engine->frags, engine->now_us);
 	}
-	(void)clf_questions_expire(engine, engine->now_us, CLF_BURST_MAX);
+	clf_dns_tick(engine);
 	return ended;
 }

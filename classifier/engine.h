@@ -39,6 +39,7 @@ struct clf_engine_config {
 	size_t stream_bytes;	 /* pool for reassembly */
 	uint32_t max_fragments;	 /* datagrams under way */
 	uint32_t dns_memory_entries;
+	struct clf_dns_share *dns_share; /* with other workers; borrowed; NULL: alone */
 	uint32_t crypto_budget; /* QUIC decryptions per millisecond of now_us; 0 no limit */
 	uint32_t tcp_idle_s, udp_idle_s, tcp_closed_s, inspect_s; /* time-outs; 0 = default */
 	enum clf_ndpi_mode ndpi;
@@ -116,6 +117,7 @@ struct clf_engine_stats { /* all monotone unless "now" is said */
 	uint64_t quic_decrypts, ndpi_calls, rule_matches;
 	uint64_t bad_checksum_ignored, outside_window_ignored, overlaps;
 	uint64_t dns_questions, dns_answers_learned, dns_unsolicited;
+	uint64_t dns_shared, dns_share_lost; /* answers that other workers learnt */
 };
 const struct clf_engine_stats *clf_engine_stats(const struct clf_engine *engine);
 

@@ -96,6 +96,8 @@ make_pools(struct clf_engine *e)
 	e->quics = clf_quic_pool_new(c->max_inspecting / 4 ? c->max_inspecting / 4 : 1);
 	e->frags = clf_frags_new(c->max_fragments, FRAGMENT_TIMEOUT_US, e->table.seed[0]);
 	e->memory = clf_dns_memory_new(c->dns_memory_entries, e->table.seed[0]);
+	if (e->memory && c->dns_share)
+		clf_dns_memory_join(e->memory, c->dns_share, c->worker);
 	e->join = malloc(CLF_JOIN_MAX);
 	e->l3 = malloc(CLF_L3_MAX + 256);
 	e->flat = malloc(CLF_FLAT_MAX);
@@ -271,7 +273,11 @@ clf_engine_stats(const struct clf_engine *engine)
 	struct clf_engine_stats *s = (struct clf_engine_stats *)(uintptr_t)&engine->stats;
 	const struct clf_stream_stats *st = clf_stream_pool_stats(engine->streams);
 
+	const struct clf_dns_memory_stats *dns = clf_dns_memory_stats(engine->memory);
+
 	s->bad_checksum_ignored = st->bad_checksum;
+	s->dns_shared = dns->shared;
+	s->dns_share_lost = dns->share_lost;
 	s->outside_window_ignored = st->outside_window;
 	s->overlaps = st->overlaps;
 	return s;

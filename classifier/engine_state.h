@@ -193,6 +193,7 @@ struct clf_engine {
 	uint32_t crypto_left;
 	uint64_t inspect_us, watch_us;
 	uint64_t next_frag_expire_us;
+	uint32_t dns_ticks;
 	struct clf_engine_config config;
 	struct clf_net *inside, *forwarders;
 	struct clf_fragment_count fragment_counts[CLF_FRAGMENT_COUNTS];
@@ -287,6 +288,8 @@ clf_dns_packet(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct
 bool
 clf_read_dns_tcp(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream, unsigned dir);
 unsigned clf_questions_expire(struct clf_engine *e, uint64_t now_us, unsigned budget);
+/* Once per burst or idle loop: old questions end; now and then, what other workers learnt. */
+void clf_dns_tick(struct clf_engine *e);
 
 /* weigh.c */
 void clf_weigh(

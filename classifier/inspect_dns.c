@@ -11,6 +11,8 @@
 
 enum { UDP = 17, TCP = 6, DNS = 53, MDNS = 5353, LLMNR = 5355, DNS_HEAD = 12 };
 enum { ANSWER_WAIT_US = 10000000, ANSWERED_US = 60000000 };
+/* Often enough that no log comes round unread; a look-up takes all there is besides. */
+enum { SHARE_TICKS = 32, SHARE_MOST = 256 };
 
 int
 clf_questions_new(struct clf_engine *e)
@@ -82,6 +84,14 @@ clf_questions_expire(struct clf_engine *e, uint64_t now_us, unsigned budget)
 		n++;
 	}
 	return n;
+}
+
+void
+clf_dns_tick(struct clf_engine *e)
+{
+	(void)clf_questions_expire(e, e->now_us, CLF_BURST_MAX);
+	if (e->config.dns_share && e->dns_ticks++ % SHARE_TICKS == 0)
+		clf_dns_memory_catch_up(e->memory, SHARE_MOST);
 }
 
 static uint32_t

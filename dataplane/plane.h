@@ -24,6 +24,7 @@ struct dp_plane {
 	struct dp_rules_slot slot;
 	struct dp_worker *workers; /* n_workers of them */
 	unsigned n_workers;
+	struct clf_dns_share *dns_share; /* with several workers */
 	struct dp_recorder *recorder;
 	struct dp_reload *reload;
 	struct dp_watchdog *watchdog;

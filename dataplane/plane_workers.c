@@ -32,6 +32,11 @@ dp_workers_new(struct dp_plane *plane, struct sig_diag *diag)
 		return -ENOMEM;
 	memset(plane->workers, 0, size);
 	plane->n_workers = c->workers;
+	if (plane->n_workers > 1) {
+		plane->dns_share = clf_dns_share_new(plane->n_workers, 0);
+		if (!plane->dns_share)
+			return -ENOMEM;
+	}
 	for (unsigned i = 0; rc == 0 && i < plane->n_workers; i++) {
 		struct dp_worker *w = &plane->workers[i];
 		w->id = i;
@@ -149,6 +154,7 @@ fill_engine_config(const struct dp_plane *plane, struct dp_worker *w, struct clf
 	ec->stream_bytes = (size_t)l->stream_mb << 20;
 	ec->max_fragments = l->fragments;
 	ec->dns_memory_entries = l->dns_memory;
+	ec->dns_share = plane->dns_share;
 	ec->crypto_budget = plane->ports.replay ? 0 : l->crypto_per_ms;
 	if (l->tcp_idle_s != 0)
 		ec->tcp_idle_s = l->tcp_idle_s;
@@ -335,6 +341,8 @@ dp_workers_free(struct dp_plane *plane)
 		dp_byte_ring_free(w->evidence);
 		dp_evidence_seen_free(w->seen);
 	}
+	clf_dns_share_free(plane->dns_share);
+	plane->dns_share = NULL;
 	free(plane->workers);
 	plane->workers = NULL;
 	plane->n_workers = 0;

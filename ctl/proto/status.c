@@ -40,6 +40,8 @@ static const struct {
 	ROW(dns_questions),
 	ROW(dns_answers_learned),
 	ROW(dns_unsolicited),
+	ROW(dns_shared),
+	ROW(dns_share_lost),
 };
 
 static uint64_t

@@ -116,6 +116,9 @@ struct clf_engine_stats { /* all monotone unless "now" is said */
 	    blind_bytes[CLF_BLIND_MAX]; /* ended flows; [0] = named */
 	uint64_t quic_decrypts, ndpi_calls, rule_matches;
 	uint64_t bad_checksum_ignored, outside_window_ignored, overlaps;
+	/* fragmented datagrams: rejoined; given up or evicted; that overlapped; fragments that lie
+	 */
+	uint64_t fragments_rejoined, fragments_lost, fragments_overlapped, fragments_bad;
 	uint64_t dns_questions, dns_answers_learned, dns_unsolicited;
 	uint64_t dns_shared, dns_share_lost; /* answers that other workers learnt */
 };

@@ -274,8 +274,13 @@ clf_engine_stats(const struct clf_engine *engine)
 	const struct clf_stream_stats *st = clf_stream_pool_stats(engine->streams);
 
 	const struct clf_dns_memory_stats *dns = clf_dns_memory_stats(engine->memory);
+	const struct clf_frags_stats *fr = clf_frags_stats(engine->frags);
 
 	s->bad_checksum_ignored = st->bad_checksum;
+	s->fragments_rejoined = fr->rejoined;
+	s->fragments_lost = fr->timed_out + fr->evicted;
+	s->fragments_overlapped = fr->overlapped;
+	s->fragments_bad = fr->bad;
 	s->dns_shared = dns->shared;
 	s->dns_share_lost = dns->share_lost;
 	s->outside_window_ignored = st->outside_window;

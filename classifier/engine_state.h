@@ -103,7 +103,8 @@ struct clf_ctx {
 	uint8_t renamed : 1;	    /* a name or a flag to be told came since the last event */
 	uint8_t protocol_known : 1; /* an observer knows what it is, name or not */
 	uint8_t chunked : 1;
-	uint8_t more : 1; /* the prefix may hold another request */
+	uint8_t initial : 1; /* QUIC: the client's Initials were there to be read */
+	uint8_t more : 1;    /* the prefix may hold another request */
 	uint8_t n_names, n_facts, requests;
 	uint16_t fact_text, name_text;
 	uint16_t late_from;  /* prefix bytes that hold no hello's beginning */

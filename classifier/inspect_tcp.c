@@ -321,6 +321,8 @@ clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c)
 			*s = open_stream(e, c);
 		if (*s)
 			clf_stream_syn(*s, v->pkt);
+		if (*s && c->stream[!v->dir])
+			clf_stream_meet(*s, c->stream[!v->dir]);
 	}
 	if ((v->pkt->tcp_flags & ACK) && c->stream[!v->dir])
 		clf_stream_acked(c->stream[!v->dir], v->pkt);

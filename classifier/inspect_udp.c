@@ -80,6 +80,7 @@ read_quic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 		c->flags |= CLF_FL_OVER_LIMIT;
 		return;
 	}
+	c->initial |= v->dir == CLF_UP && r->initial;
 	c->flags |= (r->retry ? CLF_FL_QUIC_RETRY : 0) | (r->malformed ? CLF_FL_MALFORMED : 0) |
 		    (r->over_limit || r->over_budget ? CLF_FL_OVER_LIMIT : 0);
 	switch (obs) {

@@ -356,13 +356,13 @@ read_packet(struct clf_quic *q, const struct header *h, struct sig_bytes *b, boo
 	len = clf_quic_varint(b);
 	packet.pn_off = (size_t)(b->p - h->start);
 	packet.len = packet.pn_off + len;
+	ret->initial |= h->type == CLF_QUIC_INITIAL;
 	if (!sig_bytes_skip(b, len))
 		return false;
 	ret->zero_rtt |= h->type == CLF_QUIC_0RTT;
 	ret->settled |= !up && h->type == CLF_QUIC_HANDSHAKE;
 	if (h->type != CLF_QUIC_INITIAL)
 		return true;
-	ret->initial = true;
 	if (up && unprotect(q, h, &packet, max_decrypts, ret, &payload_len))
 		read_frames(q, sig_bytes_of(q->pool->plain, payload_len), ret);
 	return true;

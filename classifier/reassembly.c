@@ -169,6 +169,19 @@ clf_stream_syn(struct clf_stream *s, const struct clf_pkt *pkt)
 }
 
 void
+clf_stream_meet(struct clf_stream *a, struct clf_stream *b)
+{
+	if (a->have_syn) {
+		b->peer_syn = true;
+		b->peer_scale = a->scale;
+	}
+	if (b->have_syn) {
+		a->peer_syn = true;
+		a->peer_scale = b->scale;
+	}
+}
+
+void
 clf_stream_acked(struct clf_stream *s, const struct clf_pkt *pkt)
 {
 	if (!(pkt->tcp_flags & TCP_ACK) || (pkt->tcp_flags & TCP_RST))
@@ -267,7 +280,9 @@ place(struct clf_stream_pool *pool, struct clf_stream *s, uint32_t seq, struct s
 	}
 	if (off < 0) {
 		if (!sig_bytes_skip(bytes, (size_t)-off) || sig_bytes_left(bytes) == 0) {
-			if (off < -CLF_STREAM_MAX)
+			/* Before the first byte; one before it is a keep-alive. */
+			bool early = s->have_syn && !s->consumed && off < -1;
+			if (early || off < -CLF_STREAM_MAX)
 				pool->stats.outside_window++;
 			else
 				pool->stats.retransmitted++;

@@ -299,5 +299,7 @@ clf_blindness(
 		return CLF_BLIND_MIDSTREAM;
 	if (one_way && (tcp || f->packets[f->initiator] == 0))
 		return CLF_BLIND_ONE_WAY;
+	if (c->reader == CLF_READ_QUIC)
+		return c->initial ? CLF_BLIND_MALFORMED : CLF_BLIND_MIDSTREAM;
 	return data == 0 ? CLF_BLIND_NO_DATA : CLF_BLIND_NO_NAME_IN_PROTOCOL;
 }

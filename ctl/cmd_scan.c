@@ -16,10 +16,12 @@
 
 enum { LOCAL_MAX = 256, FILES_MAX = 65536 };
 
-enum scan_opt { O_FLOWS = 1, O_LOCAL, O_NDPI, O_GROUP_BY, O_SORT, O_TRUST };
+enum scan_opt { O_FLOWS = 1, O_LOCAL, O_NDPI, O_GROUP_BY, O_SORT, O_TRUST, O_COUNTERS };
 
 static const struct ctl_opt opts[] = {
 	{ "flows", 0, NULL, O_FLOWS, "one record a flow instead of the inventory" },
+	{ "counters", 0, NULL, O_COUNTERS,
+	    "what was counted instead: frames by fate, what was ignored, limits, blindness" },
 	CTL_OPT_JSON,
 	CTL_OPT_CSV,
 	CTL_OPT_POLICY,
@@ -48,7 +50,7 @@ struct scan_run {
 	unsigned n_local;
 	const char **files;
 	unsigned n_files;
-	bool flows, bar, bar_shown;
+	bool flows, counters, bar, bar_shown;
 	struct ctl_print *print;
 	struct store *store;
 	uint64_t flows_printed;
@@ -91,6 +93,7 @@ take_option(struct scan_run *r, int id, const char *value)
 
 	switch (id) {
 	case O_FLOWS: r->flows = true; return -1;
+	case O_COUNTERS: r->counters = true; return -1;
 	case O_TRUST: r->engine.trust_checksums = true; return -1;
 	case O_LOCAL:
 		if (take_local(r, value))
@@ -139,6 +142,8 @@ read_args(struct scan_run *r, int argc, char **argv)
 		if (code >= 0)
 			return code;
 	}
+	if (r->counters && (r->flows || r->common.format == CTL_CSV))
+		return ctl_usage(r->common.verb, "--counters: as lines or --json, without --flows");
 	if (r->n_files == 0)
 		return ctl_usage(r->common.verb, "name a capture, or - for stdin");
 	return -1;
@@ -276,6 +281,41 @@ close_store(struct scan_run *r, int code)
 	return code;
 }
 
+/* A line a counter: "engine.parse.ok 17". */
+static void
+print_lines(const char *path, const json_t *o)
+{
+	char longer[128];
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)o, key, v)
+	{
+		(void)snprintf(longer, sizeof(longer), "%s%s%s", path, *path ? "." : "", key);
+		if (json_is_object(v))
+			print_lines(longer, v);
+		else
+			printf("%-40s %" JSON_INTEGER_FORMAT "\n", longer, json_integer_value(v));
+	}
+}
+
+/* The counters of `status`, under the same names. */
+static void
+print_counters(const struct scan_run *r, struct ctl_scan *scan)
+{
+	const struct clf_engine_stats *s = ctl_scan_stats(scan);
+	json_t *o = json_pack("{s:I, s:o, s:o}", "packets", (json_int_t)ctl_scan_packets(scan),
+	    "engine", proto_engine_json(s), "blindness", proto_blindness_json(s));
+
+	if (r->common.format == CTL_JSON)
+		json_dumpf(o, stdout, JSON_COMPACT);
+	else
+		print_lines("", o);
+	if (r->common.format == CTL_JSON)
+		putchar('\n');
+	json_decref(o);
+}
+
 static int
 scan_files(struct scan_run *r, struct ctl_scan *scan)
 {
@@ -294,6 +334,8 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 	ctl_scan_finish(scan);
 	if (r->print)
 		ctl_print_end(r->print);
+	else if (r->counters)
+		print_counters(r, scan);
 	else
 		out.report = ctl_report_new(&r->report);
 	store_fold_rows(ctl_scan_fold(scan), false, false, row_out, &out);

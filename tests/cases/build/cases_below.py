@@ -4,7 +4,7 @@ import struct
 
 from packets import ACK, PSH, Tcp, Udp, addr, ether, fragments, ip, ip4, ip6, tcp, udp, vlan
 from protocols import crypto, fill, initial, quic_hello, question, tls
-from registry import OTHER, VENDOR, blind, case, hit, named
+from registry import OTHER, VENDOR, blind, case, counted, hit, named
 
 HELLO = tls(VENDOR)
 PQ = tls(VENDOR, pq=True)
@@ -31,7 +31,7 @@ def _(cap):
         parts = fragments(datagram(A4, B4, sport=40001 + i), 480, 100 + i)
         for n in order:
             cap.add(ether(parts[n]))
-    return [hit('quic.sni', flags=['fragmented'])] * len(orders)
+    return counted([hit('quic.sni', flags=['fragmented'])] * len(orders), fragments_rejoined=4, fragments_lost=0, parse__fragment=15)
 
 
 @case('fragments-head-alone', 'The first fragment of a DNS question, the others lost: the name is told, the loss too.', vary=False)
@@ -49,7 +49,7 @@ def _(cap):
         parts = fragments(datagram(A6, B6, sport=40001 + i), 480, 100 + i)
         for n in order:
             cap.add(ether(parts[n]))
-    return [hit('quic.sni', flags=['fragmented'])] * len(orders)
+    return counted([hit('quic.sni', flags=['fragmented'])] * len(orders), fragments_rejoined=3, fragments_lost=0, parse__fragment=9)
 
 
 @case('fragments-of-tcp', 'A TCP segment with the hello in fragments of 8 and of 64 bytes.')
@@ -70,7 +70,7 @@ def _(cap):
     cap.add(ether(ip6(A6, B6, 44, struct.pack('>BBHI', 6, 0, 0, 99) + whole)))
     c.sent = len(HELLO)
     c.peer_ack()
-    return [hit()]
+    return counted([hit()], fragments_rejoined=0, parse__fragment=0)
 
 
 @case('fragments-overlap', 'Fragments that overlap with other bytes: no verdict comes from them.')
@@ -79,7 +79,7 @@ def _(cap):
     a, b = fragments(good, 480, 7), fragments(bad, 480, 7)
     for part in (a[1], b[0], a[0], a[2]):
         cap.add(ether(part))
-    return [{'only': 'no name', 'absent': ['name', 'vendor']}]
+    return counted([{'only': 'no name', 'absent': ['name', 'vendor']}], fragments_overlapped=1, fragments_rejoined=0)
 
 
 @case('fragments-overlap-ipv6', 'IPv6 fragments that overlap at all, even with the same bytes (RFC 5722).')
@@ -88,7 +88,7 @@ def _(cap):
     body = whole[40:]
     for off, end, more in ((0, 800, 1), (400, 1000, 1), (1000, len(body), 0)):
         cap.add(ether(ip6(A6, B6, 44, struct.pack('>BBHI', 17, 0, off | more, 5) + body[off:end])))
-    return [{'only': 'no name', 'absent': ['name', 'vendor']}]
+    return counted([{'only': 'no name', 'absent': ['name', 'vendor']}], fragments_overlapped=1, fragments_rejoined=0)
 
 
 @case('fragments-lost', 'The middle fragment never came: unknown, counted.')
@@ -96,7 +96,8 @@ def _(cap):
     parts = fragments(datagram(A4, B4), 480, 9)
     cap.add(ether(parts[0]))
     cap.add(ether(parts[2]))
-    return [{'only': 'no name', 'absent': ['name', 'vendor']}]
+    return counted([{'only': 'no name', 'absent': ['name', 'vendor']}], fragments_rejoined=0, fragments_lost=1,
+                   blindness__flows__fragments_lost=1)
 
 
 @case('fragments-then-real', 'Spoiled fragments with one id, then the real datagram with another.')
@@ -115,7 +116,7 @@ def _(cap):
     cap.add(ether(ip4(A4, B4, 17, b'', ident=2, frag=0x2000)))
     cap.add(ether(ip4(A4, B4, 17, fill(13), ident=3, frag=0x2000)))
     Tcp(cap).open().up(HELLO)
-    return [hit()]
+    return counted([hit()], fragments_bad=3, fragments_rejoined=0)
 
 
 # --- IPv6 extension headers ---
@@ -148,7 +149,7 @@ def _(cap):
     whole = tcp(A6, B6, 40001, 443, 1_000_001, 7_000_001, ACK | PSH, HELLO)
     cap.add(ether(with_chain([(60, options)] * 17, whole)))
     cap.add(ether(with_chain([(60, lambda n: options(n, 33)), (60, lambda n: options(n, 33))], whole)))
-    return {'flows': [], 'count': 0}
+    return counted({'flows': [], 'count': 0}, parse__extension_chain=2)
 
 
 # --- encapsulations ---
@@ -177,7 +178,7 @@ def _(cap):
 @case('vlan-4', 'Four tags are too many: unknown, counted.')
 def _(cap):
     Tcp(cap, wrap=lambda p, up: vlan([(0x8100, 7)] * 4, p, up)).open().up(HELLO)
-    return {'flows': [], 'count': 0}
+    return counted({'flows': [], 'count': 0}, parse__too_deep=4)
 
 
 @case('vlan-priority', 'A priority tag (VLAN 0) is no VLAN.')
@@ -211,7 +212,7 @@ def _(cap):
 @case('mpls-4', 'Four labels are too many: unknown, counted.')
 def _(cap):
     Tcp(cap, wrap=lambda p, up: ether(mpls([16, 17, 18, 19]) + p, up, 0x8847)).open().up(HELLO)
-    return {'flows': [], 'count': 0}
+    return counted({'flows': [], 'count': 0}, parse__too_deep=4)
 
 
 def pppoe(p, session=0x1234):
@@ -349,7 +350,7 @@ def _(cap):
     for _ in range(60):
         p = over_udp(4789, vxlan(p, True), True)
     cap.add(ether(p))
-    return {'flows': [], 'count': 0}
+    return counted({'flows': [], 'count': 0}, parse__too_deep=3)
 
 
 @case('tunnel-port-ordinary-udp', 'Ordinary datagrams to the ports of VXLAN, GENEVE, GTP-U and TZSP stay what they are.')
@@ -386,7 +387,7 @@ def _(cap):
     cap.add(ether(ip4(A4, B4, 17, udp(A4, B4, 41001, 53, q, length=8 + len(q) + 50))))
     cap.add(ether(ip6(A6, B6, 6, b'\0' * 12)))
     Tcp(cap).open().up(HELLO)
-    return {'flows': [hit()], 'count': 1}
+    return counted({'flows': [hit()], 'count': 1}, parse__bad_length=8)
 
 
 @case('udp-length-shorter', 'The UDP length is shorter than the packet: what lies beyond is none of it.')
@@ -409,14 +410,15 @@ def _(cap):
     whole = ether(vlan([], segment(A4, B4, b'hi'))[14:])
     for n in range(1, 54):
         cap.frames.append((cap.now + n, whole[:n], len(whole)))
-    return {'flows': [], 'count': 0}
+    return counted({'flows': [], 'count': 0}, parse__truncated=53)
 
 
 @case('snap-length-96', 'A capture of 96 bytes a packet: the hello is cut, unknown, and said so. Bytes count as on the wire.', snap=96)
 def _(cap):
     c = Tcp(cap).open().up(HELLO)
     c.down(fill(1000, 80))
-    return [blind(flags=['truncated'], bytes={'up': 66 + 60 + 54 + len(HELLO), 'down': 66 + 54 + 1000})]
+    return counted([blind(flags=['truncated'], bytes={'up': 66 + 60 + 54 + len(HELLO), 'down': 66 + 54 + 1000})],
+                   blindness__flows__truncated=1)
 
 
 @case('snap-length-enough', 'A capture of 2,000 bytes a packet: the hello is whole, only later frames are cut.', snap=2000)
@@ -456,7 +458,7 @@ def _(cap):
     cap.add(ether(b'\x42\x42\x03' + b'\0' * 40, kind=38))
     cap.add(ether(b'\0' * 46, kind=0x1234))
     Tcp(cap).open().up(HELLO)
-    return {'flows': [hit()], 'count': 1}
+    return counted({'flows': [hit()], 'count': 1}, parse__not_ip=4)
 
 
 # --- link types ---

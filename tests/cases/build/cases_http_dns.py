@@ -5,7 +5,7 @@ import struct
 from packets import Tcp, Udp, addr
 from protocols import (A, AAAA, CNAME, H2_PREFACE, HTTPS, answer, dns_name, ech_outer, h2_frame, h2_request, http,
                        question, rr, tls, u16)
-from registry import OTHER, SECOND, VENDOR, blind, case, doubtful, hit, named
+from registry import OTHER, SECOND, VENDOR, blind, case, counted, doubtful, hit, named
 
 HOST = b'Host: ' + VENDOR.encode() + b'\r\n'
 
@@ -159,7 +159,7 @@ def _(cap):
     u.down(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=1))
     u.up(question(OTHER, ident=2))
     u.down(answer(OTHER, [rr(OTHER, A, 300, addr('203.0.113.11'))], ident=2))
-    return [dns(), named(OTHER, 'dns.qname')]
+    return counted([dns(), named(OTHER, 'dns.qname')], dns_questions=2, dns_answers_learned=2)
 
 
 @case('dns-ipv6', 'A question for AAAA over IPv6.')
@@ -286,7 +286,7 @@ def _(cap):
     v.down(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=78))  # another question
     v.down(answer(OTHER, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=79))   # another id
     nameless(cap)
-    return [named(OTHER, 'dns.qname'), blind(dst={'port': 443})]
+    return counted([named(OTHER, 'dns.qname'), blind(dst={'port': 443})], dns_unsolicited=3, dns_answers_learned=0)
 
 
 @case('dns-answer-alone', 'An answer whose question was not captured names what was asked, as a guess: never dropped.')

@@ -3,7 +3,7 @@
 from packets import Udp
 from protocols import (DRAFT29, PING, QUIC_ACK, V1, V2, crypto, ech_outer, ext, fill, initial, long_header, quic_hello,
                        server_hello, u16, u8, varint)
-from registry import OTHER, VENDOR, blind, case, doubtful, hit, named
+from registry import OTHER, VENDOR, blind, case, counted, doubtful, hit, named
 
 DCID = bytes.fromhex('8394c8f03e515708')
 HELLO = quic_hello(VENDOR)
@@ -143,7 +143,7 @@ def _(cap):
     parts = pieces(LATE, [600, 1200])
     u.up(initial(crypto(*parts[0]), DCID, number=0, pad=1200))
     u.up(initial(crypto(*parts[2]), DCID, number=2, pad=1200))
-    return [blind(transport='udp', any_flag=['gap', 'truncated', 'malformed'])]
+    return counted([blind(transport='udp', any_flag=['gap', 'truncated', 'malformed'])], blindness__flows__truncated=1)
 
 
 @case('quic-acks-between', 'The server acknowledges between the client\'s two Initials.')
@@ -268,7 +268,8 @@ def _(cap):
            good[:700], b'\xc0\0\0\0\x01\xff' + good[6:]]
     for i, datagram in enumerate(bad):
         Udp(cap, sport=40001 + i).up(datagram)
-    return [blind(src={'port': 40001 + i}) for i in range(len(bad))]
+    return counted([blind(src={'port': 40001 + i}) for i in range(len(bad))], blindness__flows__malformed=3,
+                   blindness__flows__no_name_in_protocol=2)
 
 
 @case('quic-bad-then-good', 'A datagram that does not verify, then the real one.')
@@ -292,13 +293,13 @@ def _(cap):
 @case('quic-ech', 'Encrypted ClientHello in QUIC: the outer name is a hint only.')
 def _(cap):
     Udp(cap).up(initial(crypto(0, quic_hello('cloudflare-ech.com', extra=ech_outer())), DCID, pad=1200))
-    return [{'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass', 'names': ['cloudflare-ech.com']}]
+    return counted([{'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass', 'names': ['cloudflare-ech.com']}], blindness__flows__ech=1)
 
 
 @case('quic-no-sni', 'An Initial whose hello has no name.')
 def _(cap):
     Udp(cap).up(initial(crypto(0, quic_hello(None)), DCID, pad=1200))
-    return [blind(flags=['no-sni'])]
+    return counted([blind(flags=['no-sni'])], blindness__flows__no_sni=1)
 
 
 @case('doq', 'DNS over QUIC on port 853: encrypted DNS, and named so.')

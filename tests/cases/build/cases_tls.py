@@ -3,7 +3,7 @@
 from packets import ACK, FIN, RST, Tcp
 from protocols import (CCS, certificate, ech_outer, ext, fill, hello, http, record, records, server_flight12,
                        server_hello, tls, u16)
-from registry import OTHER, SECOND, VENDOR, blind, case, doubtful, hit, named
+from registry import OTHER, SECOND, VENDOR, blind, case, counted, doubtful, hit, named
 
 HELLO = tls(VENDOR)
 PQ = tls(VENDOR, pq=True)
@@ -150,7 +150,7 @@ def _(cap):
     c = Tcp(cap).open()
     for off, end in ((0, 150), (0, 150), (150, 400), (100, 300), (150, 400), (400, len(HELLO)), (0, len(HELLO))):
         c.at(off, HELLO[off:end])
-    return [hit(flags_not=['ambiguous', 'overlap'])]
+    return counted([hit(flags_not=['ambiguous', 'overlap'])], overlaps=0, outside_window_ignored=0)
 
 
 @case('tls-keep-alive', 'A keep-alive probe, one old byte before the sequence, before the hello.')
@@ -172,8 +172,8 @@ def _(cap):
     d = Tcp(cap, sport=40002).open()
     d.at(90, fake[90:])
     d.at(0, HELLO)
-    return [doubtful(['a.' + OTHER, 'b.' + OTHER], src={'port': 40001}, flags=['overlap']),
-            doubtful([VENDOR, 'x' * (len(VENDOR) - 4) + '.org'], src={'port': 40002}, flags=['overlap'])]
+    return counted([doubtful(['a.' + OTHER, 'b.' + OTHER], src={'port': 40001}, flags=['overlap']),
+            doubtful([VENDOR, 'x' * (len(VENDOR) - 4) + '.org'], src={'port': 40002}, flags=['overlap'])], overlaps=2)
 
 
 @case('tls-decoy-low-ttl', 'A hello with another name whose TTL ends on the way, then the real one.')
@@ -199,7 +199,7 @@ def _(cap):
     c.at(0, tls(OTHER), bad='wrong')
     c.up(HELLO)
     finish(c)
-    return [hit(flags=['bad-checksum'], names=[VENDOR], names_not=[OTHER])]
+    return counted([hit(flags=['bad-checksum'], names=[VENDOR], names_not=[OTHER])], bad_checksum_ignored=1)
 
 
 @case('tls-decoy-outside-window', 'Decoys far before and far beyond the window.')
@@ -210,7 +210,7 @@ def _(cap):
     c.at(-100000, tls(OTHER))
     c.up(HELLO)
     finish(c)
-    return [hit(names_not=[OTHER])]
+    return counted([hit(names_not=[OTHER])], outside_window_ignored=3)
 
 
 @case('tls-reset-ignored', 'RST and FIN that no receiver takes: outside the window, bad checksum. The hello comes after.')
@@ -224,7 +224,7 @@ def _(cap):
     c.segment(False, c.peer_isn + 1, seq, FIN | ACK, bad='wrong')
     c.up(HELLO)
     finish(c)
-    return [hit()]
+    return counted([hit()], bad_checksum_ignored=2, outside_window_ignored=3)
 
 
 @case('tls-transmit-offload', 'A capture taken on the client itself: every checksum is left to the card.')
@@ -233,7 +233,7 @@ def _(cap):
     finish(c)
     d = Tcp(cap, sport=40002, bad='wrong').open().up(HELLO)
     finish(d)
-    return [hit(), hit()]
+    return counted([hit(), hit()], bad_checksum_ignored=0)
 
 
 @case('tls-receive-offload', 'Good handshake, then two segments merged by the card: one large frame, its sum partial.')
@@ -287,7 +287,7 @@ def _(cap):
     for i in range(6):
         c.up(record(fill(1300, i), 23, 0x0303))
         c.down(record(fill(1300, 50 + i), 23, 0x0303))
-    return [blind(flags=['midstream'])]
+    return counted([blind(flags=['midstream'])], blindness__flows__midstream=1)
 
 
 @case('tls-one-way-up', 'Only the initiator was seen.')
@@ -310,7 +310,7 @@ def _(cap):
     c.synack()
     c.sent = len(HELLO)
     c.down(record(server_hello(), version=0x0303) + CCS + record(fill(900, 20), 23, 0x0303))
-    return [blind(flags=['one-way'])]
+    return counted([blind(flags=['one-way'])], blindness__flows__one_way=1)
 
 
 @case('tls-several-syn-acks', 'Two SYN-ACKs with different numbers, and a SYN that came twice.')
@@ -370,7 +370,7 @@ def _(cap):
 def _(cap):
     c = Tcp(cap).open().up(tls(None))
     finish(c)
-    return [blind(flags=['no-sni'])]
+    return counted([blind(flags=['no-sni'])], blindness__flows__no_sni=1)
 
 
 @case('tls-ech', 'Encrypted ClientHello: the outer name is a hint, never a proof, and never dropped.')
@@ -379,16 +379,16 @@ def _(cap):
     finish(c)
     d = Tcp(cap, sport=40002).open().up(tls(VENDOR, extra=ech_outer()))
     finish(d)
-    return [{'src': {'port': 40001}, 'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass',
+    return counted([{'src': {'port': 40001}, 'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass',
              'names': ['cloudflare-ech.com']},
-            {'src': {'port': 40002}, 'names': [VENDOR], 'any_flag': ['ech', 'ech-grease']}]
+            {'src': {'port': 40002}, 'names': [VENDOR], 'any_flag': ['ech', 'ech-grease']}], blindness__flows__ech=2)
 
 
 @case('tls-esni', 'The encrypted_server_name of old drafts (0xffce).')
 def _(cap):
     c = Tcp(cap).open().up(tls(None, extra=ext(0xffce, fill(300, 40))))
     finish(c)
-    return [blind(flags=['esni'])]
+    return counted([blind(flags=['esni'])], blindness__flows__no_sni=1)
 
 
 @case('tls-certificate-name', 'TLS 1.2 without SNI: the names of the certificate, graded strong.')
@@ -481,7 +481,7 @@ def _(cap):
     c.at(1200, late[1200:])
     c.sent = len(late)
     finish(c)
-    return [blind(any_flag=['gap', 'malformed', 'truncated'])]
+    return counted([blind(any_flag=['gap', 'malformed', 'truncated'])], blindness__flows__truncated=1)
 
 
 @case('tls-vendor-among-others', 'Three flows at once, their segments interleaved.')

@@ -39,3 +39,14 @@ def doubtful(names, **more):
 def blind(**more):
     """No name can be read: said so, and passed."""
     return {'absent': ['name', 'vendor'], 'verdict': 'pass', **more}
+
+
+def counted(expect, **counters):
+    """With counters, by either door: '__' in a keyword is the dot, '_' in what follows it a '-'."""
+    if isinstance(expect, list):
+        expect = {'flows': expect}
+    names = {}
+    for key, value in counters.items():
+        head, *tail = key.split('__')
+        names['.'.join([head] + [t.replace('_', '-') for t in tail])] = value
+    return {**expect, 'counters': names}

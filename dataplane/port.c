@@ -11,7 +11,9 @@
 #include <rte_mbuf_dyn.h>
 #include <string.h>
 
-enum { RX_DESC = 1024, TX_DESC = 1024, RSS_KEY_MAX = 128 };
+#include "dataplane/rss.h"
+
+enum { RX_DESC = 1024, TX_DESC = 1024 };
 
 static int
 open_device(struct dp_ports *ports, const char *device, unsigned link, struct sig_diag *diag);
@@ -72,7 +74,9 @@ dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct d
 		(void)rte_eth_allmulticast_enable(p->id);
 		(void)rte_eth_dev_callback_register(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
 	}
-	if (rc < 0)
+	if (rc == 0)
+		dp_rss_check(ports, config);
+	else
 		dp_ports_close(ports);
 	return rc;
 }
@@ -145,57 +149,19 @@ queues_are_the_peers(const char *driver)
 	return strcmp(driver, "net_memif") == 0;
 }
 
-static uint64_t
-rss_functions(const struct dp_config *config, const struct rte_eth_dev_info *info)
-{
-	uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
-			RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |
-			RTE_ETH_RSS_IPV6_EX;
-
-	if (config->rss == DP_RSS_PORTS)
-		want |= RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
-	return want & info->flow_type_rss_offloads;
-}
-
-/* A key of one 16-bit word over and over makes Toeplitz give both directions the same hash. */
-static void
-symmetric_key(uint8_t *key, unsigned len)
-{
-	for (unsigned i = 0; i < len; i++)
-		key[i] = i % 2 == 0 ? 0x6d : 0x5a;
-}
-
-/* What was asked for is not always what the NIC took: read it back. */
-static bool
-rss_holds(const struct dp_port *p, uint64_t functions, unsigned key_len)
-{
-	uint8_t key[RSS_KEY_MAX] = { 0 }, want[RSS_KEY_MAX];
-	struct rte_eth_rss_conf conf = { .rss_key = key, .rss_key_len = (uint8_t)key_len };
-
-	if (rte_eth_dev_rss_hash_conf_get(p->id, &conf) != 0)
-		return false;
-	symmetric_key(want, key_len);
-	return (conf.rss_hf & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER)) != 0 &&
-	       (conf.rss_hf & ~functions) == 0 && memcmp(key, want, key_len) == 0;
-}
-
 static void
 choose_queues(struct dp_port *p, const struct dp_config *config,
     const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 {
 	uint16_t workers = (uint16_t)config->workers;
-	uint64_t functions = rss_functions(config, info);
 
 	p->n_rx = 1;
 	if (queues_are_fixed(p->driver)) {
 		p->n_rx = info->max_rx_queues;
-	} else if (workers > 1 && info->max_rx_queues >= workers && info->hash_key_size != 0 &&
-		   info->hash_key_size <= RSS_KEY_MAX && functions != 0) {
+		p->rss_why = workers == 1 ? "one worker" : "the driver has no RSS";
+	} else if (dp_rss_ask(p, config, info, conf)) {
 		p->n_rx = workers;
 		p->symmetric = true; /* until it is read back */
-		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf->rx_adv_conf.rss_conf.rss_hf = functions;
-		conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
 	}
 	if (p->n_rx == 0)
 		p->n_rx = 1;
@@ -242,7 +208,6 @@ static int
 set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
     struct sig_diag *diag)
 {
-	uint8_t key[RSS_KEY_MAX];
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf = { 0 };
 	uint32_t mtu = config->links[p->link].mtu;
@@ -253,8 +218,6 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	if (rc < 0)
 		return port_fault(p, "tells nothing of itself", rc, diag);
 	choose_queues(p, config, &info, &conf);
-	symmetric_key(key, sizeof(key));
-	conf.rx_adv_conf.rss_conf.rss_key = p->symmetric ? key : NULL;
 	conf.rxmode.offloads = info.rx_offload_capa &
 			       (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM);
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -276,10 +239,6 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 		return port_fault(p, "the MTU cannot be set", rc, diag);
 	if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0)
 		p->mtu = has_mtu;
-	if (p->symmetric)
-		p->symmetric = rss_holds(p, conf.rx_adv_conf.rss_conf.rss_hf, info.hash_key_size);
-	if (config->workers > 1 && !p->symmetric)
-		ports->spread = true;
 	return 0;
 }
 

@@ -30,6 +30,9 @@ struct dp_port {
 	bool promiscuous;
 	uint16_t mtu;
 	uint64_t rx_offloads, tx_offloads;
+	uint64_t rss_functions; /* what the NIC hashes by */
+	uint8_t rss_key_len;
+	const char *rss_why; /* why it does not spread, in words; NULL where it does */
 	uint16_t rx_desc, tx_desc;
 	const char *device; /* the config's string */
 	char name[64], driver[32];

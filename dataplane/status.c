@@ -66,6 +66,8 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 	    json_string(plane->n_workers == 1 ? "none"
 			: p->symmetric	      ? "rss"
 					      : "software"));
+	if (plane->n_workers > 1 && p->rss_why)
+		json_object_set_new(o, "spreading_why", json_string(p->rss_why));
 	return o;
 }
 

@@ -70,6 +70,7 @@ dp_method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer 
 	/* The watchdog joins this with shedding; workers see it on their next round. */
 	atomic_store(&plane->bypass_wanted, json_is_true(on));
 	atomic_store(&plane->bypass, json_is_true(on));
+	dp_offload_hold(dp_recorder_offload(plane->recorder), json_is_true(on));
 	ret->result = json_pack("{s:b}", "bypass", json_is_true(on));
 }
 

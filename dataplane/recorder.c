@@ -342,7 +342,6 @@ copy_stats(struct dp_recorder *r)
 	store_stats(r->store, &r->stats.store);
 	if (r->evidence)
 		r->stats.evidence = *dp_evidence_stats(r->evidence);
-	r->stats.offload = *dp_offload_stats(r->offload);
 	r->stats.records_written = r->records_written;
 	r->stats.records_errors = r->records_errors;
 }
@@ -392,6 +391,7 @@ run(void *arg)
 	while (!atomic_load(&r->stop)) {
 		unsigned n = drain(r);
 		uint64_t now = dp_clock_read(CLOCK_MONOTONIC);
+		dp_offload_work(r->offload, now);
 		if (now - last >= FLUSH_EVERY_US) {
 			each_second(r, FLUSH_BUDGET_MS);
 			last = now;
@@ -435,6 +435,13 @@ dp_recorder_stats(struct dp_recorder *r, struct dp_recorder_stats *ret)
 	r->stats.recent_now = r->stats.recent_next - r->stats.recent_first;
 	*ret = r->stats;
 	pthread_mutex_unlock(&r->lock);
+	dp_offload_stats(r->offload, &ret->offload);
+}
+
+struct dp_offload *
+dp_recorder_offload(struct dp_recorder *r)
+{
+	return r->offload;
 }
 
 bool

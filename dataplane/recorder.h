@@ -51,6 +51,7 @@ dp_recorder_rows(struct dp_recorder *r, uint64_t *at, uint32_t most, store_row_f
 typedef bool dp_record_fn(void *ctx, uint64_t number, const struct clf_event *record);
 void dp_recorder_records(struct dp_recorder *r, uint64_t from, dp_record_fn *fn, void *ctx);
 void dp_recorder_stats(struct dp_recorder *r, struct dp_recorder_stats *ret);
+struct dp_offload *dp_recorder_offload(struct dp_recorder *r);
 const char *dp_recorder_url(const struct dp_recorder *r); /* fit to be shown: no password */
 /* Hits of the policy's rule by its name: finished records that carry it. */
 uint64_t dp_recorder_rule_hits(struct dp_recorder *r, const char *rule);

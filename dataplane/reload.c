@@ -52,6 +52,8 @@ reload_once(struct dp_reload *r, dp_reload_fn *done, void *ctx)
 			    DP_RETIRED_MAX);
 		}
 	}
+	if (rc == 0)
+		dp_offload_withdraw(dp_recorder_offload(plane->recorder));
 	/* Whoever hears the outcome may ask for the next reload at once. */
 	pthread_mutex_lock(&r->lock);
 	r->busy = false;

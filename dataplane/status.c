@@ -26,12 +26,30 @@ drops(const struct dp_port_count *c)
 	return o;
 }
 
+/* What the port's own rules stopped never came to us: it is in no identity. */
+static void
+offload_json(const struct dp_offload_port *p, json_t *o)
+{
+	const char *names[] = { "tcp4", "udp4", "tcp6", "udp6" };
+	const bool takes[] = { p->tcp4, p->udp4, p->tcp6, p->udp6 };
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < 4; i++)
+		if (takes[i])
+			json_array_append_new(list, json_string(names[i]));
+	put(o, "offload_dropped", p->dropped);
+	json_object_set_new(o, "offload_takes", list);
+	if (p->why[0] != '\0')
+		json_object_set_new(o, "offload_refuses", json_string(p->why));
+}
+
 /*
  * rx: frames that came in here. tx: frames sent out of this port. in_flight: of all frames that
  * came in here or there, those that lie in rings between workers; told once, in `frames`.
  */
 static json_t *
-port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters *c)
+port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters *c,
+    const struct dp_offload_stats *offload)
 {
 	const struct dp_port *p = &plane->ports.port[index];
 	const struct dp_port_count *n = &c->port[index];
@@ -53,6 +71,8 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 	put(o, "nic_missed", st.imissed);
 	put(o, "rx_nombuf", st.rx_nombuf);
 	put(o, "errors", st.ierrors + st.oerrors);
+	if (offload->enabled && p->peer != DP_NO_PORT)
+		offload_json(&offload->port[index], o);
 	json_object_set_new(o, "link",
 	    json_string(atomic_load(&p->gone)	   ? "gone"
 			: atomic_load(&p->link_up) ? "up"
@@ -183,8 +203,9 @@ recorder_json(const struct dp_recorder_stats *rs, const struct dp_counters *c)
 		(json_int_t)c->evidence_lost, "frames", (json_int_t)rs->evidence.frames, "files",
 		(json_int_t)rs->evidence.files, "errors", (json_int_t)rs->evidence.errors));
 	json_object_set_new(o, "offload",
-	    json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "enabled", rs->offload.enabled, "rules_now",
-		(json_int_t)rs->offload.rules_now, "made", (json_int_t)rs->offload.made, "removed",
+	    json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "enabled", rs->offload.enabled,
+		"flows_now", (json_int_t)rs->offload.flows_now, "made",
+		(json_int_t)rs->offload.made, "renewed", (json_int_t)rs->offload.renewed, "removed",
 		(json_int_t)rs->offload.removed, "refused", (json_int_t)rs->offload.refused, "full",
 		(json_int_t)rs->offload.full));
 	return o;
@@ -215,7 +236,7 @@ dp_method_status(struct dp_plane *plane, const json_t *params, struct dp_answer 
 		json_array_append_new(workers, worker_json(plane, i, &c, &wd));
 	}
 	for (unsigned i = 0; i < plane->ports.n; i++)
-		json_array_append_new(ports, port_json(plane, i, &sum));
+		json_array_append_new(ports, port_json(plane, i, &sum, &rs.offload));
 	json_object_set_new(o, "frames", frames_json(&sum));
 	json_object_set_new(o, "ports", ports);
 	json_object_set_new(o, "workers", workers);

@@ -124,7 +124,7 @@ look_at(struct dp_watchdog *d, struct dp_worker *w, uint64_t now)
 	uint64_t beat = atomic_load_explicit(&w->beat, memory_order_relaxed);
 
 	if (beat != s->beat || s->since_us == 0) {
-		if (s->stalled && !s->taken)
+		if (s->stuck)
 			fprintf(stderr, "phonehomed: worker %u goes on\n", w->id);
 		s->beat = beat;
 		s->since_us = now;

@@ -121,7 +121,8 @@ show(const json_t *policy)
 		};
 		ctl_print_row(p, v);
 	}
-	ctl_print_end(p);
+	if (ctl_print_end(p) == 0)
+		puts("no rules: everything is reported, nothing is dropped");
 }
 
 static int

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/print.h"
 #include "ctl/top.h"
 #include "ctl/verbs.h"
 
@@ -193,7 +194,7 @@ live(struct screen *s)
 	noecho();
 	keypad(stdscr, TRUE);
 	curs_set(0);
-	if (has_colors() && !getenv("NO_COLOR")) {
+	if (has_colors() && ctl_colours(stdout)) {
 		start_color();
 		use_default_colors();
 		init_pair(1, COLOR_RED, -1);
@@ -244,6 +245,7 @@ read_args(struct screen *s, int argc, char **argv)
 {
 	struct ctl_args a;
 	const char *value;
+	char *end;
 	int id, code = -1;
 
 	ctl_args_init(&a, s->common.verb, argc, argv);
@@ -254,8 +256,8 @@ read_args(struct screen *s, int argc, char **argv)
 		case CTL_POSITIONAL: return ctl_usage(s->common.verb, "what is \"%s\"?", value);
 		case O_ONCE: s->once = true; break;
 		case O_EVERY:
-			s->every_s = (unsigned)strtoul(value, NULL, 10);
-			if (s->every_s < 1 || s->every_s > 3600)
+			s->every_s = (unsigned)strtoul(value, &end, 10);
+			if (*end || s->every_s < 1 || s->every_s > 3600)
 				return ctl_usage(
 				    s->common.verb, "--every %s: want 1 to 3600 seconds", value);
 			break;

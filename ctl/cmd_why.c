@@ -123,8 +123,9 @@ show(const struct clf_event *e, struct clf_str s, char out[static TEXT_MAX])
 	return out;
 }
 
+/* Why it is as sure as it says: the evidence alone, or the pack, which may be less sure. */
 static const char *
-sure_because(unsigned confidence)
+sure_because(const struct clf_event *e)
 {
 	static const char *const why[SIG_CONF_MAX] = {
 		[SIG_CONF_GUESS] = "a port alone or nDPI's guess; never acted on",
@@ -135,6 +136,11 @@ sure_because(unsigned confidence)
 		[SIG_CONF_CERTAIN] = "the name itself was read in the flow",
 	};
 
+	unsigned confidence = e->confidence;
+
+	for (unsigned i = 0; i < e->n_evidence && i < CLF_EVIDENCE_MAX; i++)
+		if (sig_field_grade(e->evidence[i].field) > confidence)
+			return "what was read is plainer than that; the pack itself is no surer";
 	return confidence < SIG_CONF_MAX && why[confidence] ? why[confidence] : "no evidence";
 }
 
@@ -151,6 +157,18 @@ tell_evidence(const struct clf_event *e, unsigned *step)
 		printf("  %u. packet %u of the flow showed %s = %s\n", (*step)++, ev->packet,
 		    sig_field_name(ev->field), show(e, ev->value, value));
 	}
+}
+
+/* A fact of the packs, as a person reads it. */
+static const char *
+show_fact(const struct clf_event *e, struct clf_str s, char out[static TEXT_MAX])
+{
+	char *fact = ctl_fact_shown(show(e, s, out));
+
+	if (fact)
+		snprintf(out, TEXT_MAX, "%s", fact);
+	free(fact);
+	return out;
 }
 
 /* What the pack itself adds: source and traps. Packs are optional here. */
@@ -184,14 +202,14 @@ tell_signature(const struct clf_event *e, const struct sig_ruleset *rules, unsig
 	}
 	show(e, e->signature, id);
 	printf("  %u. signature %s (pack %s) says: %s %s, %s, seat %s\n", (*step)++, id,
-	    show(e, e->pack_version, version), show(e, e->vendor, vendor),
-	    show(e, e->product, product), sig_function_name(e->function),
+	    show(e, e->pack_version, version), show_fact(e, e->vendor, vendor),
+	    show_fact(e, e->product, product), sig_function_name(e->function),
 	    show(e, e->country, country));
 	tell_source(rules, id);
 	for (unsigned i = 0; i < e->n_others && i < CLF_OTHERS_MAX; i++)
 		printf("     also matched, and lost: %s\n", show(e, e->others[i], other));
 	printf("  %u. that is %s: %s\n", (*step)++, sig_confidence_name(e->confidence),
-	    sure_because(e->confidence));
+	    sure_because(e));
 }
 
 static void
@@ -240,14 +258,20 @@ tell_row(void *ctx, const struct store_row *row)
 	w->rows++;
 	if (w->common.format == CTL_JSON)
 		return true;
-	printf("%s %s %s %s (%s), %s: %llu flows from %s to %s, %s, by signature %s%s\n", row->host,
+	char *vendor = ctl_fact_shown(row->vendor ? row->vendor : "?");
+	char *product = ctl_fact_shown(row->product ? row->product : "?");
+	printf("%s %s %s %s (%s), %s: %llu flow%s from %s to %s, %s, by signature %s%s\n",
+	    row->host,
 	    row->function == SIG_FN_PORTAL ? "runs nothing by that: somebody there reads pages of"
 					   : "runs",
-	    row->vendor ? row->vendor : "?", row->product, row->country ? row->country : "?",
+	    vendor ? vendor : "?", product ? product : "?", row->country ? row->country : "?",
 	    sig_function_name(row->function), (unsigned long long)row->flows,
-	    ctl_human_time(row->first_seen_us, first), ctl_human_time(row->last_seen_us, last),
-	    sig_confidence_name(row->confidence), row->signature ? row->signature : "?",
+	    row->flows == 1 ? "" : "s", ctl_human_time(row->first_seen_us, first),
+	    ctl_human_time(row->last_seen_us, last), sig_confidence_name(row->confidence),
+	    row->signature ? row->signature : "?",
 	    row->forwarder ? "; it speaks for other hosts (forwarder)" : "");
+	free(vendor);
+	free(product);
 	for (unsigned i = 0; i < row->n_names; i++)
 		printf("     %s\n", row->names[i]);
 	return true;

@@ -42,6 +42,12 @@ utf8_locale(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+char *
+ctl_fact_shown(const char *text)
+{
+	return utf8_locale() ? proto_fact(text) : proto_printable(text);
+}
+
 /* Columns on the screen of the first `most` of them, and the bytes they take. Cells are printable
  * ASCII, or UTF-8 from proto_fact(). */
 static unsigned
@@ -77,7 +83,7 @@ cell_text(const struct ctl_value *v)
 
 	switch (v->kind) {
 	case CTL_K_TEXT: return proto_printable(v->text);
-	case CTL_K_FACT: return utf8_locale() ? proto_fact(v->text) : proto_printable(v->text);
+	case CTL_K_FACT: return ctl_fact_shown(v->text);
 	case CTL_K_UINT: snprintf(text, sizeof(text), "%llu", (unsigned long long)v->u); break;
 	case CTL_K_INT: snprintf(text, sizeof(text), "%lld", (long long)v->i); break;
 	case CTL_K_BYTES: ctl_human_bytes(v->u, text); break;

@@ -61,7 +61,7 @@ class Command(unittest.TestCase):
     def run_it(self, *args, code=0, stdin=b"", env=None):
         """stdout, stderr as text; the exit code must be `code`."""
         e = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "TERM", "PHONEHOME_PACKS")}
-        e.update(PHONEHOME_PACKS=self.path("packs"), LC_ALL="C", **(env or {}))
+        e.update({"PHONEHOME_PACKS": self.path("packs"), "LC_ALL": "C", **(env or {})})
         r = subprocess.run([BIN, *args], input=stdin, capture_output=True, env=e, timeout=300, check=False)
         out, err = r.stdout.decode("utf-8", "surrogateescape"), r.stderr.decode("utf-8", "surrogateescape")
         self.assertEqual(r.returncode, code, f"{args}: {err}{out[-500:]}")

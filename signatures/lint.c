@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "signatures/examples.h"
+#include "signatures/lint_across.h"
 #include "signatures/pattern.h"
 #include "signatures/value.h"
 
@@ -262,6 +263,7 @@ sig_lint(const struct sig_packs *packs, unsigned today, unsigned days, struct si
 		for (unsigned s = 0; s < p->signatures_count; s++)
 			lint_signature(&l, s);
 	}
+	l.warnings += sig_lint_across(packs, &l.where, diag);
 	pack_where_free(l.where);
 	return l.warnings;
 }

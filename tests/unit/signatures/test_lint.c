@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signatures/lint.c and examples.c: what they find, and that they find nothing in a good pack. */
 #include "pack_text.h"
+
+#include <unistd.h>
+
 #include "signatures/examples.h"
 
 static const char examples[] = "examples:\n  match: [{host: a.vendor.com, signature: s}]\n  "
@@ -153,11 +156,97 @@ examples_run(void **state)
 	free(bent);
 }
 
+/* The good pack by another name, with another last line. */
+static void
+put_pack(const char *dir, const char *id, const char *matches)
+{
+	const char *name = strstr(good_pack, "pack: t\n"),
+		   *end = strstr(good_pack, "      - host:");
+	const char *rest = name + strlen("pack: t\n");
+	char *path = NULL;
+	FILE *f;
+
+	assert_true(asprintf(&path, "%s/%s.yaml", dir, id) > 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "%.*spack: %s\n%.*s%s\n%s", (int)(name - good_pack), good_pack, id,
+	    (int)(end - rest), rest, matches, examples);
+	assert_int_equal(fclose(f), 0);
+	free(path);
+}
+
+/* The only finding over two packs, by its text behind the path; "" for none. */
+static void
+lint_two(const char *t, const char *u, const char *want)
+{
+	char dir[] = "/tmp/phlint-XXXXXX", *path = NULL;
+	struct sig_diag d = { 0 };
+	struct sig_packs *packs = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	put_pack(dir, "t", t);
+	put_pack(dir, "u", u);
+	if (sig_packs_load(dir, &packs, &d) != 0)
+		fail_msg("%s", d.msgs[0].text);
+	assert_int_equal(sig_lint(packs, 20260701, 365, &d), *want ? 1 : 0);
+	if (*want)
+		assert_string_equal(d.msgs[0].text + strlen(dir), want);
+	sig_packs_free(packs);
+	sig_diag_free(&d);
+	for (const char *id = "t"; *id <= 'u'; id = *id == 't' ? "u" : "v") {
+		assert_true(asprintf(&path, "%s/%s.yaml", dir, id) > 0);
+		assert_int_equal(unlink(path), 0);
+		free(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+across_packs(void **state)
+{
+	(void)state;
+	/* A wildcard comes before a suffix, however long, and this one takes all below it. */
+	lint_two("      - host: .*x*.vendor.com", "      - host: .axb.vendor.com",
+	    "/u.yaml:20:15: '.axb.vendor.com' never wins: '.*x*.vendor.com' of t/s takes all its "
+	    "names and comes first");
+	lint_two("      - host: .axb.vendor.com", "      - host: [a.vendor.com, .*x*.vendor.com]",
+	    "/t.yaml:20:15: '.axb.vendor.com' never wins: '.*x*.vendor.com' of u/s takes all its "
+	    "names and comes first");
+	lint_two("      - host: .vendor.com", "      - host: '**.vendor.com'",
+	    "/u.yaml:20:15: '**.vendor.com' never wins: '.vendor.com' of t/s takes all its names "
+	    "and comes first");
+	lint_two("      - host: 'x*.vendor.com'", "      - host: 'x#.vendor.com'",
+	    "/u.yaml:20:15: 'x#.vendor.com' never wins: 'x*.vendor.com' of t/s takes all its names "
+	    "and comes first");
+	/* The higher confidence, then the first id: the second pack cannot lose both. */
+	lint_two("      - host: 'x#.vendor.com'", "      - host: 'x*.vendor.com'", "");
+	/* Not all names, not all fields, more exact, other labels. */
+	lint_two("      - host: '*x*.vendor.com'", "      - host: .axb.vendor.com", "");
+	lint_two("      - sni: .*x*.vendor.com", "      - host: .axb.vendor.com", "");
+	lint_two(
+	    "      - {host: .*x*.vendor.com, port: tcp/9}", "      - host: .axb.vendor.com", "");
+	lint_two("      - host: .vendor.com", "      - host: .axb.vendor.com", "");
+	lint_two("      - host: .*x*.vendor.com", "      - host: axb.vendor.com", "");
+	lint_two("      - host: .*x*.vendor.com", "      - host: .axb.nvendor.com", "");
+	/* Meant so, or given back. */
+	lint_two("      - host: .*x*.vendor.com\n    allow_overlap: [u/s]",
+	    "      - host: .axb.vendor.com", "");
+	lint_two("      - host: .*x*.vendor.com\n    except: [{host: .axb.vendor.com}]",
+	    "      - host: .axb.vendor.com", "");
+	lint_two("      - host: .*x*.vendor.com\n    except: [{host: c.axb.vendor.com}]",
+	    "      - host: .axb.vendor.com", "");
+	lint_two("      - host: .*x*.vendor.com\n    except: [{host: .cd.vendor.com}]",
+	    "      - host: .axb.vendor.com",
+	    "/u.yaml:20:15: '.axb.vendor.com' never wins: '.*x*.vendor.com' of t/s takes all its "
+	    "names and comes first");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(findings),
-		cmocka_unit_test(no_examples), cmocka_unit_test(examples_run) };
+		cmocka_unit_test(no_examples), cmocka_unit_test(across_packs),
+		cmocka_unit_test(examples_run) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <poll.h>
 
+#include "dataplane/link.h"
 #include "dataplane/plane.h"
 #include "signatures/base/fds.h"
 

@@ -11,6 +11,7 @@
 #include <rte_mbuf_dyn.h>
 #include <string.h>
 
+#include "dataplane/link.h"
 #include "dataplane/rss.h"
 
 enum { RX_DESC = 1024, TX_DESC = 1024 };
@@ -70,6 +71,7 @@ dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct d
 	}
 	for (unsigned i = 0; rc == 0 && i < ports->n; i++) {
 		struct dp_port *p = &ports->port[i];
+		dp_link_begin(p);
 		p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0;
 		(void)rte_eth_allmulticast_enable(p->id);
 		(void)rte_eth_dev_callback_register(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
@@ -86,6 +88,7 @@ dp_ports_close(struct dp_ports *ports)
 {
 	for (unsigned i = 0; i < ports->n; i++) {
 		struct dp_port *p = &ports->port[i];
+		dp_link_release(p);
 		(void)rte_eth_dev_callback_unregister(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
 		if (!atomic_load(&p->gone))
 			(void)rte_eth_dev_stop(p->id);
@@ -265,38 +268,6 @@ on_event(uint16_t id, enum rte_eth_event_type event, void *arg, void *ret)
 	if (event == RTE_ETH_EVENT_INTR_RMV)
 		atomic_store(&p->gone, true);
 	return 0;
-}
-
-/* The other side must see what a cable would show; not every driver can. A port that we hold down
- * ourselves tells nothing of its own cable, so it is not asked until we let go. */
-static void
-pass_link_on(struct dp_port *other, bool up)
-{
-	if (atomic_load(&other->gone))
-		return;
-	if (!up)
-		other->held_down = rte_eth_dev_set_link_down(other->id) == 0;
-	else if (other->held_down && rte_eth_dev_set_link_up(other->id) == 0)
-		other->held_down = false;
-}
-
-void
-dp_ports_poll_links(struct dp_ports *ports)
-{
-	for (unsigned i = 0; i < ports->n; i++) {
-		struct dp_port *p = &ports->port[i];
-		struct rte_eth_link link = { 0 };
-		if (atomic_load(&p->gone) || p->held_down ||
-		    rte_eth_link_get_nowait(p->id, &link) != 0)
-			continue;
-		bool up = link.link_status == RTE_ETH_LINK_UP;
-		if (up == atomic_load(&p->link_up))
-			continue;
-		atomic_store(&p->link_up, up);
-		atomic_fetch_add(&p->link_changes, 1);
-		if (p->peer != DP_NO_PORT)
-			pass_link_on(&ports->port[p->peer], up);
-	}
 }
 
 bool

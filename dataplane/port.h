@@ -38,9 +38,9 @@ struct dp_port {
 	char name[64], driver[32];
 
 	/* changed while running */
-	_Atomic bool gone;    /* unplugged: nobody touches its queues */
-	_Atomic bool link_up; /* as last told; main thread writes */
-	bool held_down;	      /* by us, to show the other port's state; main thread */
+	_Atomic bool gone;	/* unplugged: nobody touches its queues */
+	_Atomic bool link_up;	/* as last told; main thread writes */
+	_Atomic bool held_down; /* by us, to show the other port's state; main thread writes */
 	_Atomic uint32_t link_changes;
 	_Atomic uint32_t drained; /* bit q: rx queue q has reached the end of its file */
 };
@@ -63,9 +63,6 @@ int dp_ports_open(const struct dp_config *config, const struct dp_eal *eal,
 /* Stops traffic; the workers have ended. */
 void dp_ports_close(struct dp_ports *ports);
 
-/* Link state: polled by the main thread. Passes a change on to the other port of the pair where
- * the driver can, and tries again what was unplugged. */
-void dp_ports_poll_links(struct dp_ports *ports);
 /* All files were read to their end. */
 bool dp_ports_drained(const struct dp_ports *ports);
 /* After draining: the first file that did not end well. False, or true and what is wrong. */

@@ -75,6 +75,7 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 		offload_json(&offload->port[index], o);
 	json_object_set_new(o, "link",
 	    json_string(atomic_load(&p->gone)	   ? "gone"
+			: p->held_down		   ? "held down"
 			: atomic_load(&p->link_up) ? "up"
 						   : "down"));
 	put(o, "link_changes", atomic_load(&p->link_changes));

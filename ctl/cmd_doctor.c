@@ -13,12 +13,14 @@ static const struct {
 	const char *name;
 	doctor_fn *fn;
 } checks[] = {
+	{ "config", doctor_config },
 	{ "permissions", doctor_permissions },
 	{ "hugepages", doctor_hugepages },
 	{ "iommu", doctor_iommu },
 	{ "drivers", doctor_drivers },
 	{ "mtu", doctor_mtu },
 	{ "offloads", doctor_offloads },
+	{ "rss", doctor_rss },
 	{ "numa", doctor_numa },
 	{ "cores", doctor_isolation },
 	{ "frequency", doctor_governor },
@@ -28,9 +30,13 @@ static const struct {
 	{ "store", doctor_store },
 };
 
+enum { O_CONFIG = 1 };
+
 static const struct ctl_opt opts[] = {
+	{ "config", 'c', "FILE", O_CONFIG,
+	    "the daemon's config (default: /etc/phonehome/phonehomed.yaml, where it is)" },
 	CTL_OPT_SOCKET,
-	{ "store", 's', "URL", CTL_O_STORE, "the store to reach (default: the daemon's default)" },
+	{ "store", 's', "URL", CTL_O_STORE, "the store to reach (default: the config's)" },
 	{ "password-file", 0, "FILE", CTL_O_PASSWORD_FILE, "the store's password (mode 0600)" },
 	CTL_OPT_PACKS,
 	CTL_OPT_JSON,
@@ -117,26 +123,60 @@ say(struct doctor_case *c, enum doctor_level level, const char *found, const cha
 	ctl_print_row(doctor.print, v);
 }
 
+/* -1: go on; else the exit code. */
+static int
+read_args(struct ctl_common *common, int argc, char **argv, const char **ret_config,
+    const char *devices[static DEVICES_MAX])
+{
+	struct ctl_args args;
+	const char *value;
+	unsigned n = 0;
+	int id, code = CTL_OK;
+
+	ctl_args_init(&args, &ctl_verb_doctor, argc, argv);
+	while ((id = ctl_args_next(&args, &value)) != CTL_END) {
+		if (id == CTL_HELPED)
+			return CTL_OK;
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == O_CONFIG)
+			*ret_config = value;
+		else if (id != CTL_POSITIONAL && ctl_common_take(common, id, value, &code)) {
+			if (code != CTL_OK)
+				return code;
+		} else if (n == DEVICES_MAX)
+			return ctl_usage(&ctl_verb_doctor, "too many devices");
+		else
+			devices[n++] = value;
+	}
+	return -1;
+}
+
 static int
 run(int argc, char **argv)
 {
-	const char *devices[DEVICES_MAX + 1] = { NULL };
+	static struct doctor_site site;
+	const char *devices[DEVICES_MAX + 1] = { NULL }, *config = NULL;
 	struct ctl_common common;
 	const char *root = getenv("PHONEHOME_DOCTOR_ROOT");
-	struct doctor_case c = {
-		.common = &common, .devices = devices, .root = root ? root : "", .say = say
-	};
+	struct doctor_case c = { .common = &common,
+		.site = &site,
+		.devices = devices,
+		.root = root ? root : "",
+		.say = say };
 
 	ctl_common_init(&common, &ctl_verb_doctor);
-	int code = ctl_common_args(&common, argc, argv, devices, DEVICES_MAX, NULL);
+	int code = read_args(&common, argc, argv, &config, devices);
 	if (code >= 0)
 		return code;
+	doctor_site_load(&site, &common, config);
 	doctor.print = ctl_print_new(stdout, common.format, columns);
 	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		c.check = checks[i].name;
 		checks[i].fn(&c);
 	}
 	ctl_print_end(doctor.print);
+	doctor_site_free(&site);
 	fflush(stdout);
 	if (common.format == CTL_TABLE)
 		fprintf(stderr, "%u ok, %u notes, %u warnings, %u failures\n",
@@ -148,11 +188,12 @@ run(int argc, char **argv)
 const struct ctl_verb ctl_verb_doctor = {
 	.name = "doctor",
 	.group = "run",
-	.usage = "[DEVICE...] [--json]",
+	.usage = "[DEVICE...] [--config FILE] [--json]",
 	.summary =
 	    "is this machine fit: huge pages, NICs, offloads, clock, store; and what mends it",
-	.about = "Changes nothing. Exit code 1 when a check fails. DEVICE: PCI addresses or "
-		 "interfaces to look at.",
+	.about =
+	    "Changes nothing. Exit code 1 when a check fails. Looks at the ports of the running "
+	    "daemon, else of the config; DEVICE: PCI addresses or interfaces instead.",
 	.examples = "phonehome doctor\n"
 		    "phonehome doctor 0000:03:00.0 eth1\n"
 		    "phonehome doctor --store redis://10.0.0.5 --json",

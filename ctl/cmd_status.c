@@ -73,7 +73,7 @@ reasons(const json_t *o, char out[static 512])
 		n += (size_t)snprintf(out + n, 512 - n, "%s%s %lld", n ? ", " : "", key,
 		    (long long)json_integer_value(v));
 	}
-	return out;
+	return n ? out : "none";
 }
 
 static uint64_t
@@ -170,7 +170,7 @@ print_ports(const json_t *ports)
 			ctl_number(CTL_K_UINT, num(port, "nic_missed")),
 			ctl_number(CTL_K_UINT, num(port, "rx_nombuf")),
 			ctl_number(CTL_K_UINT, num(port, "errors")),
-			ctl_text(reasons(dropped, why)),
+			ctl_text(sum(dropped) ? reasons(dropped, why) : ""),
 		};
 		v[2].tone = strcmp(str(port, "link", "up"), "up") == 0 ? CTL_PLAIN : CTL_ALARM;
 		for (unsigned k = 6; k < 9; k++)
@@ -186,26 +186,30 @@ print_abilities(const json_t *s)
 {
 	const json_t *ports = json_object_get(s, "ports"),
 		     *o = json_object_get(json_object_get(s, "recorder"), "offload");
-	bool offload = json_is_true(json_object_get(o, "enabled"));
 	uint64_t stopped = 0;
+	bool any = false;
 	json_t *port;
 	size_t i;
 
 	json_array_foreach((json_t *)ports, i, port)
 	{
 		const char *how = str(port, "spreading", "none"), *name = str(port, "name", "");
+		if (strcmp(how, "rss") == 0)
+			line("spreading", "%s: by the NIC (RSS)", name);
+		else if (strcmp(how, "none") != 0)
+			line("spreading", "%s: by the workers: %s", name,
+			    str(port, "spreading_why", "no reason given"));
+	}
+	json_array_foreach((json_t *)ports, i, port)
+	{
+		bool takes = json_array_size(json_object_get(port, "offload_takes")) != 0;
 		stopped += num(port, "offload_dropped");
-		if (strcmp(how, "none") != 0)
-			line("spreading", "%s: %s%s%s", name,
-			    strcmp(how, "rss") == 0 ? "by the NIC (RSS)" : "by the workers",
-			    strcmp(how, "rss") == 0 ? "" : ": ",
-			    strcmp(how, "rss") == 0 ? "" : str(port, "spreading_why", ""));
-		if (offload && json_array_size(json_object_get(port, "offload_takes")) == 0 &&
-		    strcmp(str(port, "role", ""), "inline") == 0)
-			line("offload", "%s takes no drop rules: %s", name,
+		any = any || takes;
+		if (json_object_get(port, "offload_takes") && !takes)
+			line("offload", "%s takes no drop rules: %s", str(port, "name", ""),
 			    str(port, "offload_refuses", "no reason given"));
 	}
-	if (offload)
+	if (any)
 		line("offload",
 		    "%llu dropped flows are with the NICs now, %llu frames stopped there",
 		    (unsigned long long)num(o, "flows_now"), (unsigned long long)stopped);
@@ -346,7 +350,9 @@ print_keeping(const json_t *s)
 	line("blind to", "%llu flows, %s%s%s", (unsigned long long)sum(json_object_get(b, "flows")),
 	    ctl_human_bytes(sum(json_object_get(b, "bytes")), bytes),
 	    json_object_size(json_object_get(b, "flows")) ? ": " : "",
-	    reasons(json_object_get(b, "flows"), text));
+	    json_object_size(json_object_get(b, "flows"))
+		? reasons(json_object_get(b, "flows"), text)
+		: "");
 }
 
 static int

@@ -47,7 +47,8 @@ doctor_hugepages(struct doctor_case *c)
 		    "%llu MB of huge pages, %llu MB free", all >> 20, unused >> 20);
 	doctor_read(c, mounts, sizeof(mounts), "/proc/mounts");
 	if (!strstr(mounts, " hugetlbfs "))
-		doctor_say(c, DOCTOR_WARN, "mount -t hugetlbfs nodev /dev/hugepages",
+		doctor_say(c, DOCTOR_WARN,
+		    "mkdir -p /dev/hugepages; mount -t hugetlbfs nodev /dev/hugepages",
 		    "hugetlbfs is not mounted");
 }
 
@@ -67,18 +68,25 @@ doctor_iommu(struct doctor_case *c)
 	doctor_read(c, cmdline, sizeof(cmdline), "/proc/cmdline");
 	if (n > 0) {
 		doctor_say(c, DOCTOR_OK, NULL, "IOMMU is on, %u groups: vfio-pci can be used", n);
+		snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/vfio-pci", c->root);
+		if (access(path, F_OK) < 0)
+			doctor_say(c, DOCTOR_NOTE,
+			    "modprobe vfio-pci; echo vfio-pci > /etc/modules-load.d/vfio-pci.conf",
+			    "vfio-pci is not loaded: PCI NICs need it");
 		return;
 	}
 	if (doctor_read(c, path, sizeof(path),
 		"/sys/module/vfio/parameters/enable_unsafe_noiommu_mode") == 0 &&
 	    path[0] == 'Y')
 		doctor_say(c, DOCTOR_WARN,
-		    "switch the IOMMU on in the firmware; intel_iommu=on iommu=pt",
+		    "switch VT-d/AMD-Vi on in the firmware; put intel_iommu=on iommu=pt into "
+		    "GRUB_CMDLINE_LINUX of /etc/default/grub; update-grub; reboot",
 		    "no IOMMU; vfio runs in its unsafe no-IOMMU mode");
 	else
 		doctor_say(c, DOCTOR_NOTE,
-		    "for PCI NICs: switch VT-d/AMD-Vi on in the firmware, boot with intel_iommu=on "
-		    "iommu=pt",
+		    "for PCI NICs: switch VT-d/AMD-Vi on in the firmware; put intel_iommu=on "
+		    "iommu=pt "
+		    "into GRUB_CMDLINE_LINUX of /etc/default/grub; update-grub; reboot",
 		    "no IOMMU: PCI NICs cannot be bound to vfio-pci safely (af_packet, af_xdp, tap "
 		    "need none)");
 }
@@ -109,7 +117,7 @@ doctor_numa(struct doctor_case *c)
 void
 doctor_isolation(struct doctor_case *c)
 {
-	char isolated[1024] = "", mend[256];
+	char isolated[1024] = "", mend[320];
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	doctor_read(c, isolated, sizeof(isolated), "/sys/devices/system/cpu/isolated");
@@ -117,8 +125,13 @@ doctor_isolation(struct doctor_case *c)
 		doctor_say(c, DOCTOR_OK, NULL, "cores %s are kept free for workers", isolated);
 		return;
 	}
-	snprintf(mend, sizeof(mend), "boot with isolcpus=1-%ld nohz_full=1-%ld rcu_nocbs=1-%ld",
-	    cores - 1, cores - 1, cores - 1);
+	char list[32] = "1";
+	if (cores > 2)
+		snprintf(list, sizeof(list), "1-%ld", cores - 1);
+	snprintf(mend, sizeof(mend),
+	    "put isolcpus=%s nohz_full=%s rcu_nocbs=%s into GRUB_CMDLINE_LINUX of "
+	    "/etc/default/grub; update-grub; reboot",
+	    list, list, list);
 	doctor_say(c, cores > 1 ? DOCTOR_NOTE : DOCTOR_WARN,
 	    cores > 1 ? mend : "use a machine with two cores or more",
 	    cores > 1 ? "no core is isolated: other work may delay a worker" : "one core only");
@@ -135,6 +148,7 @@ doctor_governor(struct doctor_case *c)
 	else if (strcmp(governor, "performance") == 0)
 		doctor_say(c, DOCTOR_OK, NULL, "cores run at full speed");
 	else
-		doctor_say(c, DOCTOR_WARN, "cpupower frequency-set -g performance",
+		doctor_say(c, DOCTOR_WARN,
+		    "apt install linux-cpupower; cpupower frequency-set -g performance",
 		    "cores scale their frequency (%s): latency varies", governor);
 }

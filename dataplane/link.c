@@ -72,9 +72,12 @@ void
 dp_link_begin(struct dp_port *p)
 {
 	char name[IFNAMSIZ];
+	bool up;
 
 	if (kernel_name(p, name))
 		(void)set_link(p, true);
+	if (get_link(p, &up))
+		atomic_store(&p->link_up, up);
 }
 
 void

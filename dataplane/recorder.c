@@ -64,6 +64,7 @@ struct dp_recorder {
 static void *run(void *arg);
 static void on_record(void *ctx, const struct clf_event *record);
 static void preload(struct dp_recorder *r);
+static void copy_stats(struct dp_recorder *r);
 
 static void
 hide_password(const char *url, char *out, size_t cap)
@@ -134,6 +135,7 @@ dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsi
 	if (rc < 0)
 		goto fail;
 	preload(r);
+	copy_stats(r);
 	*ret_recorder = r;
 	return 0;
 fail:

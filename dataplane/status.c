@@ -59,6 +59,7 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 	if (!atomic_load(&p->gone) && !atomic_load(&plane->stop))
 		(void)rte_eth_stats_get(p->id, &st);
 	json_object_set_new(o, "name", json_string(p->name));
+	json_object_set_new(o, "device", json_string(p->device));
 	json_object_set_new(o, "driver", json_string(p->driver));
 	json_object_set_new(o, "role", json_string(p->peer == DP_NO_PORT ? "mirror" : "inline"));
 	if (p->peer != DP_NO_PORT)

@@ -107,7 +107,10 @@ dp_control_bind(
 	ret->path = config->control.socket;
 	if (rc < 0) {
 		sig_diag_add(diag, SIG_ERROR, addr.sun_path, 0, 0,
-		    "the control socket cannot be made: %s", strerror(-rc));
+		    "the control socket cannot be made: %s%s", strerror(-rc),
+		    rc == -ENOENT || rc == -EACCES
+			? ": make its folder for this user, or give another --socket"
+			: "");
 		return rc;
 	}
 	return set_owner(config, diag);

@@ -17,6 +17,7 @@
 #include <poll.h>
 
 #include "dataplane/link.h"
+#include "dataplane/machine.h"
 #include "dataplane/plane.h"
 #include "signatures/base/fds.h"
 
@@ -80,8 +81,10 @@ check_only(const struct dp_config *config)
 {
 	struct sig_diag diag = { 0 };
 	struct dp_rules *rules = NULL;
-	int rc = dp_rules_load(config->packs, config->policy, &rules, &diag);
+	int rc = dp_machine_check(config, &diag);
 
+	if (rc == 0)
+		rc = dp_rules_load(config->packs, config->policy, &rules, &diag);
 	sig_diag_print(&diag, stderr);
 	sig_diag_free(&diag);
 	if (rc < 0)
@@ -130,7 +133,9 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 				    dp_replay_check(l->pair[1], diag) < 0)))
 			return -EINVAL;
 	}
-	rc = load_rules(plane, diag);
+	rc = dp_machine_check(c, diag);
+	if (rc == 0)
+		rc = load_rules(plane, diag);
 	if (rc == 0)
 		rc = dp_control_open(plane, diag);
 	if (rc == 0)

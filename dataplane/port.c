@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dataplane/link.h"
+#include "dataplane/machine.h"
 #include "dataplane/rss.h"
 
 enum { RX_DESC = 1024, TX_DESC = 1024 };
@@ -120,7 +121,14 @@ open_device(struct dp_ports *ports, const char *device, unsigned link, struct si
 	if (rc == 0)
 		rc = rte_eth_dev_info_get(id, &info);
 	if (rc < 0) {
-		const char *why = dp_eal_last_error();
+		char known[256];
+		const char *why = dp_machine_why(device, known, sizeof(known))
+				      ? known
+				      : dp_eal_last_error();
+		/* Of a driver that is not there DPDK says no more than that. */
+		if (strstr(why, "Failed to attach device"))
+			why = "no driver of that name, or it does not take these arguments "
+			      "(phonehomed -v tells more)";
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s cannot be opened: %s", device,
 		    why[0] ? why : rte_strerror(-rc));
 		return rc;

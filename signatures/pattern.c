@@ -14,18 +14,8 @@ fault(const char **ret_why, const char *why)
 	return -EINVAL;
 }
 
-static unsigned
-count_labels(const char *s, size_t len)
-{
-	unsigned n = 1;
-
-	for (size_t i = 0; i < len; i++)
-		n += s[i] == '.';
-	return n;
-}
-
 /* What a pattern may hold: letters and the like, wildcards; 0: nothing of the kind. */
-enum { OTHER, PLAIN, WILD };
+enum { OTHER, PLAIN, WILD, DOT };
 static const uint8_t kinds[256] = {
 	['a' ... 'z'] = PLAIN,
 	['0' ... '9'] = PLAIN,
@@ -33,6 +23,7 @@ static const uint8_t kinds[256] = {
 	['_'] = PLAIN,
 	['*'] = WILD,
 	['#'] = WILD,
+	['.'] = DOT,
 };
 
 /*
@@ -47,24 +38,28 @@ check_labels(const char *s, size_t len, size_t *ret_after, const char **ret_why)
 	*ret_after = 0;
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i];
-		uint8_t kind = kinds[(uint8_t)c];
 
-		if (c == '.') {
+		switch (kinds[(uint8_t)c]) {
+		case WILD:
+			if (c == '*' && i + 1 < len && s[i + 1] == '*')
+				return fault(
+				    ret_why, "may have '**' only as '**.' at its beginning");
+			*ret_after = i + 1;
+			/* fall through */
+		case PLAIN:
+			if (++label > 63)
+				return fault(ret_why, "has a label longer than 63 characters");
+			break;
+		case DOT:
 			if (label == 0)
 				return fault(ret_why, "has an empty label");
 			label = 0;
-			continue;
-		}
-		if (kind == OTHER)
+			break;
+		default:
 			return fault(ret_why, c >= 'A' && c <= 'Z'
 						  ? "must be lower case"
 						  : "holds a character that no host name has");
-		if (c == '*' && i + 1 < len && s[i + 1] == '*')
-			return fault(ret_why, "may have '**' only as '**.' at its beginning");
-		if (kind == WILD)
-			*ret_after = i + 1;
-		if (++label > 63)
-			return fault(ret_why, "has a label longer than 63 characters");
+		}
 	}
 	if (label == 0)
 		return fault(ret_why, len == 0 ? "is empty" : "must not end with a dot");
@@ -84,14 +79,26 @@ key_start(const char *s, size_t len, size_t after)
 	return start < len ? start + 1 : len;
 }
 
+static unsigned
+count_labels(const char *s, size_t len)
+{
+	unsigned n = 1;
+
+	for (const char *dot; len > 0 && (dot = memchr(s, '.', len)); n++) {
+		len -= (size_t)(dot + 1 - s);
+		s = dot + 1;
+	}
+	return n;
+}
+
+/* `labels`: of the key. */
 static uint16_t
-specificity(const struct sig_pattern *p)
+specificity(const struct sig_pattern *p, unsigned labels)
 {
 	unsigned literal = 0;
 
 	if (!p->head)
-		return p->open == SIG_OPEN_NO ? SIG_SPEC_EXACT
-					      : (uint16_t)count_labels(p->key, p->key_len);
+		return p->open == SIG_OPEN_NO ? SIG_SPEC_EXACT : (uint16_t)labels;
 	for (size_t i = 0; i < p->head_len; i++)
 		literal += !strchr("*#.", p->head[i]);
 	for (size_t i = 0; i < p->key_len; i++)
@@ -104,6 +111,7 @@ sig_pattern_parse(const char *text, struct sig_pattern *ret_pattern, const char 
 {
 	struct sig_pattern p = { .open = SIG_OPEN_NO };
 	size_t len, at, after;
+	unsigned labels;
 	int err;
 
 	if (text[0] == '.') {
@@ -126,10 +134,11 @@ sig_pattern_parse(const char *text, struct sig_pattern *ret_pattern, const char 
 		p.head = text;
 		p.head_len = (uint8_t)(at - 1);
 	}
-	if (p.key_len == 0 || count_labels(p.key, p.key_len) < 2)
+	labels = count_labels(p.key, p.key_len);
+	if (p.key_len == 0 || labels < 2)
 		return fault(ret_why, at > 0 ? "may have no wildcard in its last two labels"
 					     : "needs at least two labels");
-	p.specificity = specificity(&p);
+	p.specificity = specificity(&p, labels);
 	*ret_pattern = p;
 	return 0;
 }

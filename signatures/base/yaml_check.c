@@ -199,11 +199,7 @@ check_bool(struct check *c, const yaml_node_t *node, const char *name)
 static bool
 has_control(const uint8_t *s, size_t len)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < len; i++)
-		any |= (s[i] < 0x20) | (s[i] == 0x7f);
-	for (size_t i = 0; any && i < len; i++)
 		if ((s[i] < 0x20 && s[i] != '\t' && s[i] != '\r' && s[i] != '\n') || s[i] == 0x7f)
 			return true;
 	return false;

@@ -253,6 +253,23 @@ anchor_bytes(struct build *b, uint8_t kind, const void *bytes, size_t len, struc
 		want(b, kept, len + 1, ref, false);
 }
 
+/* Marks where addresses of the prefix lie; all places for one that is shorter than these. */
+static void
+mark_near(struct build *b, const struct sig_prefix *p)
+{
+	uint64_t *near = b->rules->prefix_near[p->len == 16];
+	uint32_t first = prefix_place(p->addr, p->len), n = 1;
+
+	if (p->len == 16 && p->bits < 32) {
+		first = 0;
+		n = 1 << 16;
+	} else if (p->len == 4 && p->bits < 16) {
+		n = 1U << (16 - p->bits);
+	}
+	for (uint32_t i = first; i < first + n; i++)
+		near[i / 64] |= 1ULL << (i % 64);
+}
+
 static void
 anchor_address(struct build *b, const char *text, struct table_ref ref)
 {
@@ -267,6 +284,7 @@ anchor_address(struct build *b, const char *text, struct table_ref ref)
 	while (*bits && *bits != p.bits)
 		bits++;
 	*bits = p.bits;
+	mark_near(b, &p);
 	key[0] = (char)p.bits;
 	memcpy(key + 1, p.addr, p.len);
 	anchor_bytes(b, p.len == 16 ? KEY_ADDR6 : KEY_ADDR4, key, 1U + p.len, ref);

@@ -428,8 +428,12 @@ match_address(struct matching *m, unsigned fact)
 	const struct sig_fact *f = &m->facts[fact];
 	const uint8_t *bits = m->rules->prefix_bits[f->len == 16];
 	uint8_t key[17];
+	uint32_t place;
 
 	if (f->len != 4 && f->len != 16)
+		return;
+	place = prefix_place(f->value, f->len);
+	if (!(m->rules->prefix_near[f->len == 16][place / 64] & (1ULL << (place % 64))))
 		return;
 	for (; *bits; bits++) {
 		unsigned whole = *bits / 8, part = *bits % 8;

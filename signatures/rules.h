@@ -172,7 +172,8 @@ struct arena_block;
 struct sig_ruleset {
 	struct table table;
 	struct expr_db exprs[EXPR_DBS];
-	uint8_t prefix_bits[2][130]; /* lengths in use for IPv4, IPv6; ended by 0 */
+	uint8_t prefix_bits[2][130];   /* lengths in use for IPv4, IPv6; ended by 0 */
+	uint64_t prefix_near[2][1024]; /* by prefix_place(): is any prefix near an address? */
 	struct clause *clauses;
 	struct cond *conds;
 	struct sig_pattern *hosts;
@@ -188,6 +189,18 @@ struct sig_ruleset {
 	char digest[65];
 	char *origin;
 };
+
+/*
+ * A bit for the first 16 bits of an IPv4 address, or the first 32 of an IPv6 one folded: most
+ * addresses have no vendor's prefix near, and need no look-up for each length in use.
+ */
+static inline uint32_t
+prefix_place(const uint8_t *addr, size_t len)
+{
+	uint32_t a = (uint32_t)addr[0] << 8 | addr[1];
+
+	return len == 4 ? a : a ^ ((uint32_t)addr[2] << 8 | addr[3]);
+}
 
 enum { FACTS_MAX = 254 };
 

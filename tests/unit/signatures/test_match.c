@@ -343,7 +343,8 @@ addresses(void **state)
 	use(SIG("a-wide", "update", "high", "match: [{address: 198.51.0.0/16}]") SIG(
 	    "b-odd", "update", "high", "match: [{address: [198.51.100.64/26, 203.0.113.7]}]")
 		SIG("c-six", "update", "high", "match: [{address: '2001:db8:8000::/33'}]") SIG(
-		    "d-and", "update", "high", "match: [{address: 192.0.2.0/25, port: tcp/541}]"));
+		    "d-and", "update", "high", "match: [{address: 192.0.2.0/25, port: tcp/541}]")
+		    SIG("e-short", "update", "high", "match: [{address: 100.64.0.0/10}]"));
 	assert_string_equal(address("198.51.100.63"), "a-wide:inferred");
 	assert_string_equal(address("198.51.100.64"), "a-wide:inferred b-odd:inferred");
 	assert_string_equal(address("198.51.100.127"), "a-wide:inferred b-odd:inferred");
@@ -354,11 +355,32 @@ addresses(void **state)
 	assert_string_equal(address("2001:db8:8000::1"), "c-six:inferred");
 	assert_string_equal(address("2001:db8:7fff::1"), "");
 	assert_string_equal(address("192.0.2.1"), "");
+	assert_string_equal(address("100.63.255.255"), "");
+	assert_string_equal(address("100.64.0.0"), "e-short:inferred");
+	assert_string_equal(address("100.127.255.255"), "e-short:inferred");
+	assert_string_equal(address("100.128.0.0"), "");
 	see(&flow, SIG_F_ADDRESS, "\xc0\x00\x02\x7f", 4);
 	text(&flow, SIG_F_PORT, "tcp/541");
 	assert_string_equal(hits(&flow), "d-and:inferred");
 	flow.f[0].value = (const uint8_t *)"\xc0\x00\x02\x80";
 	assert_string_equal(hits(&flow), "");
+}
+
+/* Prefixes of fewer bits than addresses are parted by. */
+static void
+short_prefixes(void **state)
+{
+	(void)state;
+	use(SIG("eight", "update", "high", "match: [{address: 11.0.0.0/8}]")
+		SIG("six", "update", "high", "match: [{address: '2001:d80::/26'}]"));
+	assert_string_equal(address("10.255.255.255"), "");
+	assert_string_equal(address("11.0.0.0"), "eight:inferred");
+	assert_string_equal(address("11.255.255.255"), "eight:inferred");
+	assert_string_equal(address("12.0.0.0"), "");
+	assert_string_equal(address("2001:d80::1"), "six:inferred");
+	assert_string_equal(address("2001:dbf:ffff::1"), "six:inferred");
+	assert_string_equal(address("2001:dc0::1"), "");
+	assert_string_equal(address("2001:d7f::1"), "");
 }
 
 static void
@@ -540,9 +562,9 @@ main(void)
 		cmocka_unit_test(look_alikes), cmocka_unit_test(hostile_names),
 		cmocka_unit_test(which_wins), cmocka_unit_test(more_than_kept),
 		cmocka_unit_test(texts), cmocka_unit_test(evidence), cmocka_unit_test(digests),
-		cmocka_unit_test(addresses), cmocka_unit_test(payloads),
-		cmocka_unit_test(exceptions), cmocka_unit_test(dates), cmocka_unit_test(about),
-		cmocka_unit_test(refit), cmocka_unit_test(many) };
+		cmocka_unit_test(addresses), cmocka_unit_test(short_prefixes),
+		cmocka_unit_test(payloads), cmocka_unit_test(exceptions), cmocka_unit_test(dates),
+		cmocka_unit_test(about), cmocka_unit_test(refit), cmocka_unit_test(many) };
 
 	return cmocka_run_group_tests(tests, NULL, done);
 }

@@ -5,7 +5,7 @@
  */
 #include "classifier/engine_state.h"
 
-enum { UNDECIDED_TCP = 16, UNDECIDED_UDP = 12, REJOINED_MAX = 16384, HEADS = 60, TCP = 6 };
+enum { UNDECIDED_TCP = 8, UNDECIDED_UDP = 8, REJOINED_MAX = 16384, HEADS = 60, TCP = 6 };
 
 static bool
 is_open(struct clf_engine *e, struct clf_ctx *c)

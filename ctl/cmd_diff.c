@@ -118,6 +118,17 @@ static const struct ctl_column columns[] = {
 	{ 0 },
 };
 
+/* The first three, and how many more there are. */
+static unsigned
+few(char **hosts, unsigned n, char more[static 16])
+{
+	if (n <= 4)
+		return n;
+	snprintf(more, 16, "+%u", n - 3);
+	hosts[3] = more;
+	return 4;
+}
+
 /* Sightings [from, to) of one product. */
 static void
 print_product(struct diff *d, struct ctl_print *p, size_t from, size_t to)
@@ -146,10 +157,11 @@ print_product(struct diff *d, struct ctl_print *p, size_t from, size_t to)
 	v[4].tone = v[4].i < 0 ? CTL_GOOD : v[4].i > 0 ? CTL_WARN : CTL_PLAIN;
 	/* A table names a few; JSON and CSV name all. */
 	bool table = d->common.format == CTL_TABLE;
+	char more_gone[16], more_fresh[16];
 	v[5].list.item = gone;
-	v[5].list.n = table && n_gone > 3 ? 3 : n_gone;
+	v[5].list.n = table ? few(gone, n_gone, more_gone) : n_gone;
 	v[6].list.item = fresh;
-	v[6].list.n = table && n_fresh > 3 ? 3 : n_fresh;
+	v[6].list.n = table ? few(fresh, n_fresh, more_fresh) : n_fresh;
 	ctl_print_row(p, v);
 	free(gone);
 	free(fresh);
@@ -174,6 +186,10 @@ print_all(struct diff *d)
 	ctl_day_text((int64_t)(d->at[1] / DAY_US), now);
 	fprintf(stderr, "hosts in the %u days to %s, and in the %u days to %s\n", d->window, then,
 	    d->window, now);
+	if (d->days.young)
+		ctl_note("nothing at all is recorded of the %u days to %s: what is 0 there was not "
+			 "looked at (phonehome trend shows since when)",
+		    d->window, d->at[0] <= d->at[1] ? then : now);
 }
 
 static int
@@ -225,6 +241,7 @@ run(int argc, char **argv)
 	uint64_t back = d.window * DAY_US, older = d.at[0] < d.at[1] ? d.at[0] : d.at[1];
 	d.common.filter.since_us = older > back ? older - back : 1;
 	d.common.filter.until_us = d.at[0] > d.at[1] ? d.at[0] : d.at[1];
+	d.days.look_back = d.window;
 	d.days.on_host = on_host;
 	d.days.ctx = &d;
 	code = ctl_days_load(&d.days, &d.common);

@@ -64,6 +64,21 @@ on_record(void *ctx, const struct clf_event *e, const char *sensor)
 	return !f->closed;
 }
 
+/* Records that never came are no records: told beside the stream, in every format. */
+static void
+on_gap(void *ctx, const char *sensor, uint64_t at_us, uint64_t lost)
+{
+	struct flows *f = ctx;
+	char when[CTL_HUMAN_MAX];
+
+	ctl_print_flush(f->print);
+	ctl_note("%llu flow records of %s%s are missing here: they found no room while the store "
+		 "was away "
+		 "(until %s)",
+	    (unsigned long long)lost, sensor && *sensor ? "sensor " : "this sensor",
+	    sensor ? sensor : "", at_us ? ctl_human_time(at_us, when) : "some time ago");
+}
+
 static int
 take_verdict(struct flows *f, const char *value)
 {
@@ -119,6 +134,7 @@ run(int argc, char **argv)
 		return code;
 	f.limit = f.common.filter.limit;
 	f.common.filter.limit = 0;
+	f.common.filter.on_gap = on_gap;
 	f.sensors = f.common.all_sensors || f.common.filter.sensor;
 	if (f.common.format == CTL_JSON)
 		f.common.format = CTL_JSON_LINES; /* a stream: one object a line */

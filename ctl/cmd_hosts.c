@@ -34,6 +34,7 @@ enum host_column {
 	H_LAST,
 	H_QUIET,
 	H_FORWARDER,
+	H_DNS_ONLY,
 	H_NAMES,
 	H_MAX
 };
@@ -48,7 +49,8 @@ static const struct ctl_column columns[H_MAX + 1] = {
 	[H_FIRST] = { "first_seen", "FIRST SEEN", 0, 5 },
 	[H_LAST] = { "last_seen", "LAST SEEN", 0, 0 },
 	[H_QUIET] = { NULL, "QUIET FOR", 0, 2 },
-	[H_FORWARDER] = { "forwarder", "FORWARDS", 0, 6 },
+	[H_FORWARDER] = { "forwarder", "FORWARDS", 0, 7 },
+	[H_DNS_ONLY] = { "dns_only", "DNS ONLY", 0, 6 },
 	[H_NAMES] = { "names", "EVIDENCE", 16, 0 },
 };
 
@@ -59,7 +61,7 @@ struct entry {
 	unsigned n_names;
 	uint16_t functions; /* bits */
 	uint8_t confidence;
-	bool forwarder;
+	bool forwarder, dns_only;
 	uint64_t flows, first_us, last_us;
 };
 
@@ -98,6 +100,8 @@ take_row(void *ctx, const struct store_row *row)
 
 	if (!asked_for(h, row))
 		return true;
+	if (row->function == SIG_FN_PORTAL && h->not_seen_us && row->last_seen_us >= h->not_seen_us)
+		return true;
 	if (row->function == SIG_FN_PORTAL && h->common.filter.function != SIG_FN_PORTAL) {
 		h->readers++;
 		return true;
@@ -121,6 +125,7 @@ take_row(void *ctx, const struct store_row *row)
 		.functions = (uint16_t)(1u << row->function),
 		.confidence = row->confidence,
 		.forwarder = row->forwarder,
+		.dns_only = row->dns_only,
 		.flows = row->flows,
 		.first_us = row->first_seen_us,
 		.last_us = row->last_seen_us,
@@ -160,6 +165,7 @@ join(struct entry *into, struct entry *e)
 {
 	into->functions |= e->functions;
 	into->forwarder |= e->forwarder;
+	into->dns_only &= e->dns_only;
 	into->flows += e->flows;
 	if (e->first_us < into->first_us)
 		into->first_us = e->first_us;
@@ -221,10 +227,27 @@ print_entry(struct hosts *h, struct ctl_print *p, const struct entry *e)
 	v[H_LAST] = ctl_number(CTL_K_TIME, e->last_us);
 	v[H_QUIET] = ctl_text(quiet);
 	v[H_FORWARDER] = ctl_number(CTL_K_BOOL, e->forwarder);
+	v[H_DNS_ONLY] = ctl_number(CTL_K_BOOL, e->dns_only);
+	v[H_DNS_ONLY].tone = CTL_DIM;
 	v[H_NAMES] = (struct ctl_value){ .kind = CTL_K_LIST };
 	v[H_NAMES].list.item = e->names;
 	v[H_NAMES].list.n = e->n_names;
 	return ctl_print_row(p, v);
+}
+
+static void
+say_none(const struct hosts *h)
+{
+	char span[CTL_HUMAN_MAX] = "";
+
+	if (h->not_seen_us && h->n > 0) {
+		ctl_human_span((h->common.now_us - h->not_seen_us) / 1000000, span);
+		ctl_note("no host fell silent: all %zu that %s%s called home within %s", h->n,
+		    h->what ? "run " : "are known", h->what ? h->what : "", span);
+		return;
+	}
+	ctl_note("no host runs %s%s", h->what ? h->what : "anything that the packs know",
+	    h->what ? " (phonehome signatures list names the products that are known)" : "");
 }
 
 /* `whole`: the source gave all it has, so that nothing to show means nobody. */
@@ -247,8 +270,7 @@ print_all(struct hosts *h, uint64_t limit, bool whole)
 	free(h->entries);
 	ctl_print_end(p);
 	if (shown == 0 && whole && h->common.format == CTL_TABLE)
-		ctl_note("no host%s%s%s", h->not_seen_us ? " that fell silent" : "",
-		    h->what ? " runs " : "", h->what ? h->what : "");
+		say_none(h);
 	if (h->readers > 0 && h->common.format == CTL_TABLE)
 		ctl_note("left out, as nothing runs there by that: %llu where somebody reads the "
 			 "vendor's pages (--function portal)",

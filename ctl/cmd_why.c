@@ -272,6 +272,9 @@ tell_row(void *ctx, const struct store_row *row)
 	    row->forwarder ? "; it speaks for other hosts (forwarder)" : "");
 	free(vendor);
 	free(product);
+	if (row->dns_only)
+		printf(
+		    "     only DNS questions were seen: it asked for the name, no more is known\n");
 	for (unsigned i = 0; i < row->n_names; i++)
 		printf("     %s\n", row->names[i]);
 	return true;

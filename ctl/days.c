@@ -76,6 +76,30 @@ on_day(void *ctx, const struct store_day *day)
 	return true;
 }
 
+static bool
+on_any_day(void *ctx, const struct store_day *day)
+{
+	(void)day;
+	*(bool *)ctx = true;
+	return false;
+}
+
+/* Is there anything, of anybody, in the first days? None there is not the same as none known. */
+static int
+look_back(struct ctl_days *d, struct ctl_source *source)
+{
+	uint64_t from = (uint64_t)d->first * DAY_US;
+	struct store_filter any = { .since_us = from ? from : 1,
+		.until_us = from + d->look_back * DAY_US - 1,
+		.forwarders = true,
+		.limit = 1 };
+	bool found = false;
+	int code = ctl_source_days(source, &any, on_any_day, &found);
+
+	d->young = code == CTL_OK && !found;
+	return code;
+}
+
 int
 ctl_days_load(struct ctl_days *d, const struct ctl_common *c)
 {
@@ -98,6 +122,8 @@ ctl_days_load(struct ctl_days *d, const struct ctl_common *c)
 	if (code != CTL_OK)
 		return code;
 	code = ctl_source_days(source, &c->filter, on_day, d);
+	if (code == CTL_OK && d->look_back > 0)
+		code = look_back(d, source);
 	ctl_source_close(source);
 	if (d->over_limit)
 		ctl_note("more than %d products: filter", DAYS_PRODUCTS_MAX);

@@ -20,6 +20,8 @@ struct ctl_days {
 	struct ctl_day_product *products; /* in the order of the store: sort before showing */
 	unsigned n;
 	uint64_t over_limit;
+	bool young;	    /* nothing at all is recorded of the first `look_back` days */
+	unsigned look_back; /* 0: `young` is not asked for */
 	struct ctl_seen seen;
 	/* For diff: called once for each (product, day, host); may be NULL. */
 	void (*on_host)(void *ctx, unsigned product, unsigned day, const char *host);

@@ -64,6 +64,8 @@ overview(FILE *to)
 	    "  who still runs Falcon?                                phonehome hosts falcon\n"
 	    "  what would dropping telemetry of US vendors hit?      phonehome policy simulate "
 	    "--country US --function telemetry\n"
+	    "  which hosts have not called for 30 days?              phonehome hosts falcon "
+	    "--not-seen 30d\n"
 	    "  did we get below last month?                          phonehome diff 30d now\n"
 	    "  who has moved to the replacement, who runs both?      phonehome migration --policy "
 	    "FILE\n"

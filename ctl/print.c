@@ -141,19 +141,20 @@ static const char formula_signs[] = "=+-@";
 static void
 csv_text(FILE *to, const char *s)
 {
-	if (*s && strchr(formula_signs, *s))
+	bool formula = *s && strchr(formula_signs, *s);
+	bool quoted = strpbrk(s, ",\"\r\n") || *s == ' ' || (*s && s[strlen(s) - 1] == ' ');
+
+	if (quoted)
+		fputc('"', to);
+	if (formula)
 		fprintf(to, "\\x%02x", (unsigned char)*s++);
-	if (!strpbrk(s, ",\"\r\n") && s[0] != ' ' && (s[0] == '\0' || s[strlen(s) - 1] != ' ')) {
-		fputs(s, to);
-		return;
-	}
-	fputc('"', to);
 	for (; *s; s++) {
 		if (*s == '"')
 			fputc('"', to);
 		fputc(*s, to);
 	}
-	fputc('"', to);
+	if (quoted)
+		fputc('"', to);
 }
 
 static void

@@ -22,6 +22,7 @@ enum row_column {
 	R_LAST,
 	R_SENSOR,
 	R_FORWARDER,
+	R_DNS_ONLY,
 	R_OWNER,
 	R_OWNER_COUNTRY,
 	R_VENDOR_ID,
@@ -47,6 +48,7 @@ const struct ctl_column ctl_row_columns[R_MAX + 1] = {
 	[R_LAST] = { "last_seen", "LAST SEEN", 0, 1 },
 	[R_SENSOR] = { "sensor", "SENSOR", 6, 9 },
 	[R_FORWARDER] = { "forwarder", "FORWARDS", 0, 10 },
+	[R_DNS_ONLY] = { "dns_only", "DNS ONLY", 0, 6 },
 	[R_OWNER] = { "owner", NULL, 0, 0 },
 	[R_OWNER_COUNTRY] = { "owner_country", NULL, 0, 0 },
 	[R_VENDOR_ID] = { "vendor_id", NULL, 0, 0 },
@@ -100,6 +102,8 @@ ctl_print_inventory(struct ctl_print *p, const struct store_row *row)
 	v[R_SENSOR] = ctl_text(row->sensor);
 	v[R_FORWARDER] = ctl_number(CTL_K_BOOL, row->forwarder);
 	v[R_FORWARDER].tone = CTL_WARN;
+	v[R_DNS_ONLY] = ctl_number(CTL_K_BOOL, row->dns_only);
+	v[R_DNS_ONLY].tone = CTL_DIM;
 	v[R_OWNER] = ctl_fact(row->owner);
 	v[R_OWNER_COUNTRY] = ctl_text(row->owner_country);
 	v[R_VENDOR_ID] = ctl_text(row->vendor_id);

@@ -229,7 +229,7 @@ struct pass {
 	const struct store_filter *f;
 	store_row_fn *row;
 	store_record_fn *record;
-	void *ctx;
+	void *ctx; /* of row, of record and of the filter's on_gap */
 	uint64_t given;
 	bool stopped;
 };
@@ -256,6 +256,17 @@ pass_record(void *ctx, const struct clf_event *record, const char *sensor)
 	if (!p->record(p->ctx, record, sensor) || (p->f->limit && ++p->given >= p->f->limit))
 		p->stopped = true;
 	return !p->stopped;
+}
+
+static void
+pass_gap(void *ctx, const char *sensor, uint64_t at_us, uint64_t lost)
+{
+	struct pass *p = ctx;
+	const struct store_filter *f = p->f;
+
+	if (at_us == 0 ||
+	    ((!f->since_us || at_us >= f->since_us) && (!f->until_us || at_us <= f->until_us)))
+		f->on_gap(p->ctx, sensor, at_us, lost);
 }
 
 /* What the other side is asked: any sensor unless one is named, and lists ("US,IL") not at all: a
@@ -381,6 +392,7 @@ ctl_source_records(struct ctl_source *s, const struct store_filter *f, char afte
 
 	if (s->store) {
 		struct store_filter all = asked_of(f, true);
+		all.on_gap = f->on_gap ? pass_gap : NULL;
 		int err = store_records(s->store, &all, after, pass_record, &p);
 		if (err < 0) {
 			store_failed(s, err);

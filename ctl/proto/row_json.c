@@ -94,7 +94,8 @@ proto_row_json(const struct store_row *row)
 	for (unsigned i = 0; ok && i < N_TEXT; i++)
 		if (*text_at(r, i) && **text_at(r, i))
 			ok = set(o, text_members[i].key, text_json(i, *text_at(r, i)));
-	ok = ok && set(o, "forwarder", json_boolean(row->forwarder));
+	ok = ok && set(o, "forwarder", json_boolean(row->forwarder)) &&
+	     set(o, "dns_only", json_boolean(row->dns_only));
 	if (ok && row->function != SIG_FN_NONE)
 		ok = set(o, "function", json_string(sig_function_name(row->function)));
 	if (ok && row->confidence != SIG_CONF_NONE)
@@ -157,11 +158,12 @@ static int
 take_enums(const json_t *o, struct store_row *row)
 {
 	const json_t *fn = json_object_get(o, "function"), *c = json_object_get(o, "confidence");
-	const json_t *fw = json_object_get(o, "forwarder");
+	const json_t *fw = json_object_get(o, "forwarder"), *dns = json_object_get(o, "dns_only");
 
 	if ((fn && !json_is_string(fn)) || (c && !json_is_string(c)) ||
-	    (fw && !json_is_boolean(fw)))
+	    (fw && !json_is_boolean(fw)) || (dns && !json_is_boolean(dns)))
 		return -EBADMSG;
+	row->dns_only = json_is_true(dns);
 	row->forwarder = json_is_true(fw);
 	if (fn && (row->function = sig_function_parse(json_string_value(fn))) == SIG_FN_NONE)
 		return -EBADMSG;

@@ -52,6 +52,28 @@ class Scan(command.Command):
                 self.assertIn(name, line)
         self.assertIn("blind to", notes)
 
+    def test_dns_alone(self):
+        """A host that only asked for the name is said to have only asked, in every form."""
+        cap = self.write("dns.pcap", wire.pcap(
+            wire.query("10.0.0.7", 5353, "203.0.113.53", [b"a", b"telemetry", b"acme-edr", b"com"]) +
+            wire.tls("10.0.0.8", 40000, "203.0.113.1", "a.telemetry.acme-edr.com")))
+        db = self.path("dns.db")
+        rows = {r["host"]: r for r in self.json("scan", "--json", "--store", db, cap)}
+        self.assertEqual({h: r["dns_only"] for h, r in rows.items()}, {"10.0.0.7": True, "10.0.0.8": False})
+        self.assertEqual({r["host"]: r["dns_only"] for r in self.json("report", "--json", "--store", db)},
+                         {"10.0.0.7": True, "10.0.0.8": False})
+        valid = command.schema("inventory-row.json")
+        for r in rows.values():
+            valid.validate(r)
+        for verb in ("report", "hosts"):
+            head, *lines = self.run_it(verb, "--store", db)[0].splitlines()
+            at = head.index("DNS ONLY")
+            self.assertEqual({x.split()[0]: x[at:at + 8].strip() for x in lines}, {"10.0.0.7": "yes", "10.0.0.8": ""})
+            table = csv.DictReader(io.StringIO(self.run_it(verb, "--csv", "--store", db)[0]))
+            self.assertEqual({r["host"]: r["dns_only"] for r in table}, {"10.0.0.7": "true", "10.0.0.8": "false"})
+        self.assertIn("only DNS questions were seen", self.run_it("why", "10.0.0.7", "--store", db)[0])
+        self.assertNotIn("only DNS questions", self.run_it("why", "10.0.0.8", "--store", db)[0])
+
     def test_flows(self):
         valid = command.schema("flow-record.json")
         flows = self.lines("scan", "--flows", "--json", self.cap)
@@ -218,7 +240,7 @@ class Hostile(command.Command):
             bad = {c for c in out + err if (ord(c) < 32 and c != "\n") or ord(c) > 126}
             self.assertEqual(bad, set(), args)
             if "--csv" in args:
-                self.assertEqual(len({len(r) for r in csv.reader(io.StringIO(out))}), 1)
+                self.assertEqual(len({len(r) for r in csv.reader(io.StringIO(out))}), 1, args)
         table = list(csv.DictReader(io.StringIO(self.run_it("scan", "--flows", "--csv", cap)[0])))
         formula = re.compile("^[-=+@]")  # what a spreadsheet would calculate is escaped in CSV
         self.assertEqual([r["name"] for r in table],

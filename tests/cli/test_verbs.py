@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import socket
+import sqlite3
 import threading
 import time
 import unittest
@@ -65,6 +66,8 @@ class Store(command.Command):
                          {"10.0.0.12", "10.0.0.13"})
         _, err = self.run_it("hosts", "nothing", "--store", self.db)
         self.assertIn("no host runs nothing", err)
+        _, err = self.run_it("hosts", "acme", "--not-seen", "41d", "--store", self.db)
+        self.assertIn("no host fell silent: all 4 that run acme called home within 41d", err)
 
     def test_flows(self):
         valid = command.schema("flow-record.json")
@@ -75,6 +78,20 @@ class Store(command.Command):
         self.assertEqual(len(self.lines("flows", "--json", "--store", self.db, "--name", "zeta")), 4)
         self.assertEqual(len(self.lines("flows", "--json", "--store", self.db, "--limit", "3")), 3)
         self.assertEqual(len(self.lines("flows", "--json", "--store", self.db, "--verdict", "drop")), 0)
+        db = sqlite3.connect(self.db)  # as the recorder marks records that found no room
+        for at, lost in ((on_day(20), 150), (on_day(1), 7)):
+            db.execute("INSERT INTO events(sensor, first_us, last_us, layout, lost) VALUES('lab', ?, ?, 0, ?)",
+                       (at * 1000000, at * 1000000, lost))
+        db.commit()
+        db.close()
+        for form in ((), ("--json",), ("--csv",)):
+            out, err = self.run_it("flows", *form, "--store", self.db)
+            self.assertEqual(out.count("203.0.113."), 13)
+            self.assertIn("150 flow records of sensor lab are missing here", err)
+            self.assertIn("7 flow records of sensor lab are missing here", err)
+        _, err = self.run_it("flows", "--since", "5d", "--store", self.db)
+        self.assertNotIn("150 flow", err)
+        self.assertIn("7 flow", err)
         self.error("flows", "--verdict", "burn", "--store", self.db, code=2, has="would-drop")
 
     def test_why(self):
@@ -109,6 +126,10 @@ class Store(command.Command):
         self.assertEqual((d["acme"]["then"], d["acme"]["now"], d["acme"]["change"]), (4, 2, -2))
         self.assertEqual(sorted(d["acme"]["gone"]), ["10.0.0.12", "10.0.0.13"])
         self.assertEqual(sorted(d["zeta"]["new"]), ["10.0.0.11", "10.0.0.12", "10.0.0.13"])
+        _, err = self.run_it("diff", "38d", "now", "--store", self.db)
+        self.assertNotIn("nothing at all", err)
+        out, err = self.run_it("diff", "60d", "now", "--vendor", "acme", "--store", self.db)
+        self.assertIn("nothing at all is recorded of the 7 days", err)
         self.error("trend", "--json", "--vendor", "a,b", "--store", self.db, code=2, has="one value")
         self.error("diff", code=2, has="name the date")
         self.error("diff", "soon", code=2, has="want a date")

@@ -118,6 +118,7 @@ def stopped():
     redis.kill(signal.SIGCONT)
     took = w.drain()
     check("stored soon after it went on", took < 20, took)
+    print(f"  stopped: {STOPPED_S:.0f} s, all {n} records stored {took:.1f} s after")
     whole(redis, n)
 
 

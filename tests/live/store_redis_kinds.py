@@ -161,6 +161,64 @@ def sentinel():
     whole(two, 100)
 
 
+# --- TLS ---
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=TMP)
+
+
+def certificate(name, ca, *names):
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=redis")
+    with open(os.path.join(TMP, name + ".ext"), "w", encoding="ascii") as f:
+        f.write("subjectAltName=" + ",".join(names) + "\n")
+    openssl("x509", "-req", "-in", name + ".csr", "-CA", ca + ".crt", "-CAkey", ca + ".key", "-CAcreateserial", "-days", "2",
+            "-extfile", name + ".ext", "-out", name + ".crt")
+
+
+def tls():
+    """rediss://: the right authority and the right name, or nothing is sent. Builds with hiredis below 1.0 have no
+    TLS: then what is held is the message that says so and the way round."""
+    w = Tool("write", "rediss://127.0.0.1")
+    if w.opened["rc"] < 0:
+        check("the way round", "hiredis" in w.opened["said"] and "stunnel" in w.opened["said"], w.opened)
+        return "left out: TLS to Redis: this build's hiredis is older than 1.0:"
+    for ca in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", ca + ".key", "-out", ca + ".crt", "-days", "2",
+                "-subj", "/CN=" + ca)
+    certificate("server", "ca", "IP:127.0.0.1", "DNS:localhost")
+    certificate("elsewhere", "ca", "DNS:elsewhere.example")
+    ports = free_ports(2)
+    servers = []
+    for port, cert in zip(ports, ("server", "elsewhere")):
+        r = Redis("tls-" + cert, "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file", f"{TMP}/{cert}.crt",
+                  "--tls-key-file", f"{TMP}/{cert}.key", "--tls-ca-cert-file", f"{TMP}/ca.crt")
+        servers.append(r.start())
+    for i, host in enumerate(("127.0.0.1", "localhost")):
+        w = Tool("write", f"rediss://{host}:{ports[0]}?ca={TMP}/ca.crt", f"tls{i}")
+        w("put 600")
+        w.drain()
+        whole(servers[0], 600, f"tls{i}")
+        r = Tool("read", f"rediss://{host}:{ports[0]}?ca={TMP}/ca.crt", f"tls{i}")
+        check("read", r("records")["rc"] == 0, r.stats())
+    for port, ca, word in ((ports[0], "other", "certificate"), (ports[1], "ca", "mismatch")):
+        w = Tool("write", f"rediss://127.0.0.1:{port}?ca={TMP}/{ca}.crt", "refused")
+        w("put 5")
+        refused(w, word, 5)
+    check("nothing was sent", servers[0].xlen("refused") == servers[1].xlen("refused") == 0)
+    w = Tool("write", f"rediss://127.0.0.1:{ports[0]}?ca={TMP}/server.key")
+    check("a file of no authorities", w.opened["rc"] < 0 and "server.key" in str(w.opened) or "authorities" in w.opened["said"],
+          w.opened)
+    # A server that knows no TLS at that port, and one killed and started again in the middle.
+    servers[0].kill()
+    w = Tool("write", f"rediss://127.0.0.1:{ports[0]}?ca={TMP}/ca.crt", "again")
+    w("put 30")
+    refused(w, "refused", 30)
+    servers[0].start()
+    w.drain()
+    whole(servers[0], 30, "again")
+    return None
+
+
 # --- a cluster ---
 
 class Cluster:
@@ -262,4 +320,4 @@ def cluster():
 
 
 random.seed(7)
-sys.exit(run([refusals, wrong_password, misconf, loading, masterdown, sentinel, cluster]))
+sys.exit(run([refusals, wrong_password, misconf, loading, masterdown, sentinel, tls, cluster]))

@@ -208,6 +208,7 @@ test_row(void **state)
 		.n_names = 2,
 		.function = SIG_FN_UPDATE,
 		.confidence = SIG_CONF_STRONG,
+		.dns_only = true,
 		.first_seen_us = 1795389322123456,
 		.last_seen_us = 1795389322123457,
 		.flows = 3,
@@ -221,7 +222,8 @@ test_row(void **state)
 	    "\"country\":\"CN\",\"product\":\"360 Total "
 	    "Security\",\"product_id\":\"360-ts\",\"category\":\"av\","
 	    "\"signature\":\"qihoo-360/"
-	    "update\",\"forwarder\":false,\"function\":\"update\",\"confidence\":\"strong\","
+	    "update\",\"forwarder\":false,\"dns_only\":true,\"function\":\"update\",\"confidence\":"
+	    "\"strong\","
 	    "\"first_seen\":\"2026-11-22T23:15:22.123456Z\",\"last_seen\":\"2026-11-22T23:15:22."
 	    "123457Z\","
 	    "\"flows\":3,\"bytes_up\":4,\"bytes_down\":5,\"dropped\":1,\"names\":[\"a.example\","

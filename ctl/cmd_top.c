@@ -62,8 +62,9 @@ draw_head(const struct screen *s)
 	int y = 0;
 
 	attron(A_BOLD);
-	snprintf(line, sizeof(line), "phonehome top  %s  %s  %s%s  up %s", m->sensor, m->mode,
-	    m->bypass ? "BYPASS " : "", m->ready ? "ready" : "not ready", m->uptime);
+	snprintf(line, sizeof(line), "phonehome top  %s  %s  %s%s  up %s%s", m->sensor, m->mode,
+	    m->bypass ? "BYPASS " : "", m->ready ? "ready" : "not ready", m->uptime,
+	    m->paused ? "  PAUSED (space goes on)" : "");
 	put(y++, 0, COLS, line);
 	attroff(A_BOLD);
 	snprintf(line, sizeof(line),
@@ -88,19 +89,52 @@ draw_head(const struct screen *s)
 	return y;
 }
 
+/* The column sorted by wears a star. */
+static void
+draw_titles(const struct top_model *m, int y)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "%-40s %3s %-14s %10s %10s %8s %8s %-8s",
+	    m->by_host ? (m->sort == TOP_BY_NAME ? "HOST*" : "HOST")
+		       : (m->sort == TOP_BY_NAME ? "PRODUCT*" : "PRODUCT"),
+	    m->by_host ? "" : "CC", m->by_host ? "" : "VENDOR",
+	    m->sort == TOP_BY_BYTES ? "BYTES/S*" : "BYTES/S",
+	    m->sort == TOP_BY_TOTAL ? "BYTES*" : "BYTES",
+	    m->sort == TOP_BY_FLOWS ? "FLOWS/S*" : "FLOWS/S", "FLOWS",
+	    m->by_host ? "PRODUCTS" : "HOSTS");
+	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%*s", COLS, "");
+	attron(A_REVERSE);
+	put(y, 0, COLS, line);
+	attroff(A_REVERSE);
+}
+
+static void
+draw_help(void)
+{
+	static const char *const lines[] = { "phonehome top: keys", "",
+		"p  products          h  hosts", "b  sort by bytes/s   f  by flows/s",
+		"t  by total bytes    n  by name",
+		"/  show only names or vendors with a text; empty shows all",
+		"space  pause, and go on", "q  quit", "",
+		"Losses are counts since the daemon began; a bold line moves just now.",
+		"Any key goes back." };
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		put((int)i, 0, COLS, lines[i]);
+}
+
 static void
 draw_list(const struct screen *s, int y)
 {
 	const struct top_model *m = &s->model;
 	char line[512], rate[CTL_HUMAN_MAX], bytes[CTL_HUMAN_MAX], flows[CTL_HUMAN_MAX];
 
-	attron(A_REVERSE);
-	snprintf(line, sizeof(line), "%-40s %3s %-14s %10s %10s %8s %8s %-8s",
-	    m->by_host ? "HOST" : "PRODUCT", m->by_host ? "" : "CC", m->by_host ? "" : "VENDOR",
-	    "BYTES/S", "BYTES", "FLOWS/S", "FLOWS", m->by_host ? "PRODUCTS" : "HOSTS");
-	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%*s", COLS, "");
-	put(y++, 0, COLS, line);
-	attroff(A_REVERSE);
+	draw_titles(m, y++);
+	if (m->n_lines == 0)
+		put(y, 0, COLS,
+		    m->filter[0] ? "nothing of that name: / and Enter shows all"
+				 : "no product was seen yet");
 	for (unsigned i = 0; i < m->n_lines && y < LINES - 1; i++, y++) {
 		const struct top_line *l = &m->lines[i];
 		snprintf(line, sizeof(line), "%-40.40s %3.3s %-14.14s %10s %10s %8.1f %8s %-8u",
@@ -123,7 +157,9 @@ draw(const struct screen *s)
 	char line[256];
 
 	erase();
-	if (s->model.error[0]) {
+	if (s->help) {
+		draw_help();
+	} else if (s->model.error[0]) {
 		put(0, 0, COLS, s->model.error);
 		put(2, 0, COLS, "trying again; q quits");
 	} else {
@@ -162,6 +198,10 @@ key(struct screen *s, int ch)
 		top_sort(&s->model);
 		return true;
 	}
+	if (s->help) {
+		s->help = ch == KEY_RESIZE;
+		return true;
+	}
 	switch (ch) {
 	case 'q':
 	case 'Q': return false;
@@ -172,6 +212,7 @@ key(struct screen *s, int ch)
 	case 't': s->model.sort = TOP_BY_TOTAL; break;
 	case 'n': s->model.sort = TOP_BY_NAME; break;
 	case ' ': s->model.paused = !s->model.paused; break;
+	case '?': s->help = true; break;
 	case '/':
 		s->typing = true;
 		s->typed[0] = '\0';
@@ -302,7 +343,7 @@ const struct ctl_verb ctl_verb_top = {
 	.summary = "live: products and hosts by rate, verdicts, worker load, losses",
 	.about = "Keys: p products, h hosts; sort by b bytes/s, f flows/s, t total, n name; / "
 		 "filter; space pause;\n"
-		 "q quit.",
+		 "? help; q quit.",
 	.examples = "phonehome top\nphonehome top --country US\nphonehome top --once --every 5",
 	.opts = opts,
 	.run = run,

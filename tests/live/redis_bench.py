@@ -119,7 +119,7 @@ class Tool:
             time.sleep(0.05)
         raise AssertionError(f"not stored after {seconds} s: {self.stats()}")
 
-    def close(self):
+    def end(self):
         self.p.stdin.close()
         self.p.wait(timeout=30)
 
@@ -207,7 +207,7 @@ def whole(redis, n, sensor="s1"):
     check("XLEN", redis.xlen(sensor) == n, redis.xlen(sensor))
     reader = Tool("read", redis.url(), sensor)
     check("each once, in order", flow_ids(reader, sensor) == list(range(1, n + 1)))
-    reader.close()
+    reader.end()
 
 
 def free_ports(n):

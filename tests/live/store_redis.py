@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 
+from clock_steps import clock_steps
 from redis_bench import TMP, Pretender, Proxy, Redis, Tool, check, run, whole
 
 STOPPED_S = float(os.environ.get("PHONEHOME_STOPPED_S", "6"))
@@ -200,6 +201,12 @@ def pretenders():
             check("memory", int(f.read().split()[1]) * 4096 < 100 << 20, answer[:20])
 
 
+def clock():
+    redis = Redis("clock").start()
+    clock_steps(lambda mode: Tool(mode, redis.url()))
+    check("entries", redis.xlen() == 640, redis.xlen())
+
+
 def spool_bound():
     redis = Redis("spool")
     w = Tool("write", redis.url(), spool=100)
@@ -270,4 +277,4 @@ def resumed():
 
 random.seed(5)
 sys.exit(run([basics, two_sensors, absent_at_start, silent, stopped, killed, cut, slow, pretenders,
-              spool_bound, password, resumed]))
+              clock, spool_bound, password, resumed]))

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from clock_steps import clock_steps
+
 TOOL = sys.argv[1]
 TMP = tempfile.mkdtemp(prefix="phonehome-sqlite-")
 
@@ -133,10 +135,14 @@ def reader_beside():
     w.end()
 
 
+def clock():
+    clock_steps(lambda mode: Tool(mode, os.path.join(TMP, "clock.db")))
+
+
 def main():
     random.seed(3)
     try:
-        for scenario in (killed, disk_full, reader_beside):
+        for scenario in (killed, disk_full, reader_beside, clock):
             start = time.monotonic()
             scenario()
             print(f"ok {scenario.__name__} ({time.monotonic() - start:.1f} s)", flush=True)

@@ -7,12 +7,15 @@
  *   put N          N more records, flow ids counting up
  *   row HOST VENDOR PRODUCT FLOWS
  *   flush MS | stats | rows [key=value ...] | records | days | close
- *   event N | sync MS    N ended flows through a fold, and the recorder's step
+ *   event N [SECONDS] | sync MS    N ended flows through a fold, so much later, and the recorder's
+ * step clock SECONDS  sets the wall clock that the store sees so far from the machine's
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl/store/store.h"
 #include "tests/unit/store/events.h"
@@ -21,6 +24,18 @@ static struct store *store;
 static struct store_fold *fold;
 static uint64_t next_id = 1;
 static unsigned n_listed;
+static long wall_offset_s;
+
+/* In libc's place, for this program and the store in it. */
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, ts);
+
+	if (clock == CLOCK_REALTIME)
+		ts->tv_sec += wall_offset_s;
+	return rc;
+}
 
 static double
 now_ms(void)
@@ -68,11 +83,14 @@ do_put(unsigned n)
 }
 
 static void
-do_event(unsigned n)
+do_event(unsigned n, long shift_s)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct clf_event e = event_full(CLF_EV_ENDED, next_id++, "acme", "agent");
 
+		e.first_us += (uint64_t)(shift_s * 1000000L);
+		e.last_us += (uint64_t)(shift_s * 1000000L);
+		e.at_us += (uint64_t)(shift_s * 1000000L);
 		(void)store_fold_event(fold, &e);
 	}
 	printf("{\"rc\": 0}\n");
@@ -119,8 +137,9 @@ static bool
 on_row(void *ctx, const struct store_row *row)
 {
 	(void)ctx;
-	printf("%s[\"%s\", \"%s\", \"%s\", \"%s\", %" PRIu64 ", %u]", n_listed++ ? ", " : "",
-	    row->sensor, row->host, row->vendor_id, row->product_id, row->flows, row->n_names);
+	printf("%s[\"%s\", \"%s\", \"%s\", \"%s\", %" PRIu64 ", %u, %" PRIu64 ", %" PRIu64 "]",
+	    n_listed++ ? ", " : "", row->sensor, row->host, row->vendor_id, row->product_id,
+	    row->flows, row->n_names, row->first_seen_us, row->last_seen_us);
 	return true;
 }
 
@@ -172,6 +191,8 @@ filter_of(char **arg)
 			f.host = value;
 		else if (strcmp(*arg, "since") == 0)
 			f.since_us = strtoull(value, NULL, 10);
+		else if (strcmp(*arg, "until") == 0)
+			f.until_us = strtoull(value, NULL, 10);
 		else if (strcmp(*arg, "limit") == 0)
 			f.limit = strtoull(value, NULL, 10);
 	}
@@ -224,8 +245,10 @@ main(void)
 			do_open(arg);
 		else if (n == 2 && strcmp(arg[0], "put") == 0)
 			do_put((unsigned)atoi(arg[1]));
-		else if (n == 2 && strcmp(arg[0], "event") == 0)
-			do_event((unsigned)atoi(arg[1]));
+		else if (n >= 2 && strcmp(arg[0], "event") == 0)
+			do_event((unsigned)atoi(arg[1]), n > 2 ? atol(arg[2]) : 0);
+		else if (n == 2 && strcmp(arg[0], "clock") == 0)
+			printf("{\"clock\": %ld}\n", wall_offset_s = atol(arg[1]));
 		else if (n == 5 && strcmp(arg[0], "row") == 0)
 			do_row(arg);
 		else if (n == 2 && (strcmp(arg[0], "flush") == 0 || strcmp(arg[0], "sync") == 0))

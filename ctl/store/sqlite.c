@@ -312,10 +312,8 @@ open_reader(struct store *store, struct lite *l, struct sig_diag *diag)
 		    (long long)version, SCHEMA);
 		rc = -EPROTONOSUPPORT;
 	}
-	(void)sqlite3_exec(l->db,
-	    "PRAGMA mmap_size=1073741824; PRAGMA cache_size=-16384;"
-	    "PRAGMA query_only=1",
-	    NULL, NULL, NULL);
+	(void)sqlite3_exec(
+	    l->db, "PRAGMA cache_size=-16384; PRAGMA query_only=1", NULL, NULL, NULL);
 	store->stats.up = rc == 0;
 	return rc;
 }

@@ -135,6 +135,36 @@ def reader_beside():
     w.end()
 
 
+def large():
+    """A store much larger than the memory that reading it takes."""
+    if "PHONEHOME" not in os.environ:
+        return
+    path, rows = os.path.join(TMP, "large.db"), 200000
+    w = Tool("write", path)
+    w("row 10.0.0.1 acme agent 1")
+    check("a schema", w("flush 20000")["rc"] == 0)
+    w.end()
+    db = sqlite3.connect(path)
+    columns = [c[1] for c in db.execute("PRAGMA table_info(rows)")][1:]
+    one = dict(zip(columns, db.execute(f"SELECT {','.join(columns)} FROM rows").fetchone()))
+    db.executemany(f"INSERT INTO rows({','.join(columns)}) VALUES({','.join(':' + c for c in columns)})",
+                   ({**one, "host": f"10.1.{i // 250 % 250}.{i % 250}", "vendor_id": f"v{i // 62500}", "vendor": f"V{i // 62500}",
+                     "names": f"{i % 97}.example.com\n" + "x" * 60} for i in range(rows)))
+    db.commit()
+    db.close()
+    out = os.path.join(TMP, "out")
+    for args, most in ((["report", "--group-by", "vendor", "--csv"], 60), (["report", "--csv"], 60)):
+        to = [(os.POSIX_SPAWN_OPEN, 1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
+        pid = os.posix_spawn(os.environ["PHONEHOME"], ["phonehome", *args, "--store", path], os.environ, file_actions=to)
+        _, status, usage = os.wait4(pid, 0)
+        check(f"{args}", status == 0)
+        with open(out, encoding="ascii") as f:
+            lines = len(f.read().splitlines()) - 1
+        check("all of it", lines == (5 if "--group-by" in args else rows + 1), lines)
+        check(f"memory of {args} on {os.path.getsize(path) >> 20} MB", usage.ru_maxrss < most << 10, f"{usage.ru_maxrss} KB")
+        print(f"  large: {' '.join(args)}: {usage.ru_maxrss >> 10} MB for a store of {os.path.getsize(path) >> 20} MB")
+
+
 def clock():
     clock_steps(lambda mode: Tool(mode, os.path.join(TMP, "clock.db")))
 
@@ -142,7 +172,7 @@ def clock():
 def main():
     random.seed(3)
     try:
-        for scenario in (killed, disk_full, reader_beside, clock):
+        for scenario in (killed, disk_full, reader_beside, large, clock):
             start = time.monotonic()
             scenario()
             print(f"ok {scenario.__name__} ({time.monotonic() - start:.1f} s)", flush=True)

@@ -85,12 +85,18 @@ dp_method_policy(struct dp_plane *plane, const json_t *params, struct dp_answer 
 		return;
 	}
 	const struct dp_rules *r = dp_rules_lock(&plane->slot);
-	for (unsigned i = 0; i < clf_policy_rule_count(r->policy); i++) {
-		const char *name = clf_policy_rule_name(r->policy, i);
+	unsigned n = clf_policy_rule_count(r->policy);
+	const char **names = calloc(n + 1, sizeof(*names));
+	uint64_t *hits = calloc(n + 1, sizeof(*hits));
+	for (unsigned i = 0; names && i < n; i++)
+		names[i] = clf_policy_rule_name(r->policy, i);
+	if (names && hits)
+		dp_recorder_rule_hits(plane->recorder, names, n, hits);
+	for (unsigned i = 0; names && hits && i < n; i++)
 		json_array_append_new(
-		    rules, json_pack("{s:s, s:I}", "name", name, "hits",
-			       (json_int_t)dp_recorder_rule_hits(plane->recorder, name)));
-	}
+		    rules, json_pack("{s:s, s:I}", "name", names[i], "hits", (json_int_t)hits[i]));
+	free(names);
+	free(hits);
 	ret->result = json_pack("{s:s, s:s, s:o}", "digest", clf_policy_digest(r->policy), "mode",
 	    modes[clf_policy_mode(r->policy)], "rules", rules);
 	dp_rules_unlock(&plane->slot);

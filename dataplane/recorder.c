@@ -461,15 +461,35 @@ dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap)
 	return true;
 }
 
-uint64_t
-dp_recorder_rule_hits(struct dp_recorder *r, const char *rule)
-{
-	uint64_t hits = 0;
+struct hits {
+	const char *const *rules;
+	unsigned n;
+	uint64_t *count;
+};
 
+static void
+count_open(void *ctx, const struct clf_event *e)
+{
+	const struct hits *h = ctx;
+	const char *rule = (const char *)clf_event_str(e, e->rule);
+
+	for (unsigned i = 0; e->rule.len != 0 && i < h->n; i++)
+		h->count[i] += strncmp(h->rules[i], rule, e->rule.len) == 0 &&
+			       h->rules[i][e->rule.len] == '\0';
+}
+
+void
+dp_recorder_rule_hits(
+    struct dp_recorder *r, const char *const *rules, unsigned n, uint64_t *ret_hits)
+{
+	struct hits hits = { rules, n, ret_hits };
+
+	memset(ret_hits, 0, n * sizeof(*ret_hits));
 	pthread_mutex_lock(&r->lock);
-	for (unsigned i = 0; i < r->n_rules; i++)
-		if (strcmp(r->rules[i].name, rule) == 0)
-			hits = r->rules[i].hits;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < r->n_rules; k++)
+			if (strcmp(r->rules[k].name, rules[i]) == 0)
+				ret_hits[i] = r->rules[k].hits;
+	store_fold_open(r->fold, count_open, &hits);
 	pthread_mutex_unlock(&r->lock);
-	return hits;
 }

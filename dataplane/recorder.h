@@ -53,7 +53,8 @@ void dp_recorder_records(struct dp_recorder *r, uint64_t from, dp_record_fn *fn,
 void dp_recorder_stats(struct dp_recorder *r, struct dp_recorder_stats *ret);
 struct dp_offload *dp_recorder_offload(struct dp_recorder *r);
 const char *dp_recorder_url(const struct dp_recorder *r); /* fit to be shown: no password */
-/* Hits of the policy's rule by its name: finished records that carry it. */
-uint64_t dp_recorder_rule_hits(struct dp_recorder *r, const char *rule);
+/* Hits of the policy's rules by their names: flows that carry them, running ones too. */
+void dp_recorder_rule_hits(
+    struct dp_recorder *r, const char *const *rules, unsigned n, uint64_t *ret_hits);
 
 #endif

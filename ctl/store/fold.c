@@ -106,6 +106,14 @@ store_fold_flush(struct store_fold *fold)
 		end_flow(fold, fold->oldest);
 }
 
+void
+store_fold_open(
+    const struct store_fold *fold, void (*fn)(void *ctx, const struct clf_event *event), void *ctx)
+{
+	for (const struct fold_flow *flow = fold->oldest; flow; flow = flow->newer)
+		fn(ctx, &flow->event);
+}
+
 const struct store_fold_stats *
 store_fold_stats(const struct store_fold *fold)
 {

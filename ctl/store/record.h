@@ -65,6 +65,9 @@ struct store_fold_stats {
 struct store_fold *store_fold_new(const struct store_fold_config *config);
 void store_fold_free(struct store_fold *fold);
 int store_fold_event(struct store_fold *fold, const struct clf_event *event);
+/* Flows with details that have not ended, oldest first: each as it was last told. */
+void store_fold_open(
+    const struct store_fold *fold, void (*fn)(void *ctx, const struct clf_event *event), void *ctx);
 /* Passes on what is still pending (end of a capture, stop of the daemon). */
 void store_fold_flush(struct store_fold *fold);
 const struct store_fold_stats *store_fold_stats(const struct store_fold *fold);

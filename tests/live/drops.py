@@ -51,6 +51,7 @@ def main():
     check(frames["dropped"].get("policy", 0) >= 5, f"drops are counted: {frames}")
     rules = {r["name"]: r["hits"] for r in w.call("policy")["rules"]}
     check(set(rules) == {"no-telemetry", "no-360"}, f"rules: {rules}")
+    check(min(rules.values()) > 0, f"hits are counted while the flows still run: {rules}")
     check(w.stop() == 0, "a clean stop")
 
 

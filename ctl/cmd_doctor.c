@@ -136,7 +136,7 @@ read_args(struct ctl_common *common, int argc, char **argv, const char **ret_con
 	ctl_args_init(&args, &ctl_verb_doctor, argc, argv);
 	while ((id = ctl_args_next(&args, &value)) != CTL_END) {
 		if (id == CTL_HELPED)
-			return CTL_OK;
+			return ctl_finish(CTL_OK);
 		if (id == CTL_BAD)
 			return CTL_USAGE;
 		if (id == O_CONFIG)

@@ -160,9 +160,10 @@ take_status(struct doctor_site *s)
 			if (other && strcmp(other, peer) == 0)
 				at = (int)k;
 		}
-		add_port(s, device ? device : name, at);
-		if (s->n_ports > 0)
-			s->ports[s->n_ports - 1].status = port;
+		if (s->n_ports == DOCTOR_PORTS_MAX)
+			break;
+		add_port(s, device ? device : name ? name : "?", at);
+		s->ports[s->n_ports - 1].status = port;
 	}
 	s->workers = (int)json_array_size(json_object_get(s->status, "workers"));
 }

@@ -19,7 +19,8 @@ enum { NICS = 3, TABLE = 512, ALL = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_R
 
 static struct nic {
 	uint64_t offers, hashes_by;
-	uint8_t key_len, key[64];
+	_Alignas(4) uint8_t key[64]; /* rte_softrss() reads words */
+	uint8_t key_len;
 	uint16_t queues, table_len, table[TABLE];
 	bool keeps_own_key, tells_no_key, tells_no_table;
 } nics[NICS];

@@ -9,7 +9,8 @@
 
 #include "classifier/engine_state.h"
 
-enum { UDP = 17, TCP = 6, DNS = 53, MDNS = 5353, LLMNR = 5355, DNS_HEAD = 12 };
+enum { UDP = 17, TCP = 6, DNS = 53, MDNS = 5353, LLMNR = 5355, NETBIOS = 137 };
+enum { DNS_HEAD = 12, OPT = 41 };
 enum { ANSWER_WAIT_US = 10000000, ANSWERED_US = 60000000 };
 /* Often enough that no log comes round unread; a look-up takes all there is besides. */
 enum { SHARE_TICKS = 32, SHARE_MOST = 256 };
@@ -157,6 +158,13 @@ find_question(struct clf_engine *e, const struct clf_question *like, uint64_t ts
 	return 0;
 }
 
+/* Names of the link alone, asked by multicast (RFC 6762, 4795): shown, never a vendor's. */
+static bool
+is_link_port(uint16_t port)
+{
+	return port == MDNS || port == LLMNR;
+}
+
 /*
  * Signature, policy and the DECIDED event of one question. `lone`: only its answer was seen, and
  * anybody can send an answer that nobody asked for: whatever matches is a guess.
@@ -179,7 +187,7 @@ judge(struct clf_engine *e, struct clf_question *q, const struct clf_dns_msg *m,
 	w->name = m->qname.len > 0 ? (const uint8_t *)m->qname.canonical : m->qname.raw;
 	w->name_len = m->qname.len > 0 ? (uint16_t)m->qname.len : m->qname.raw_len;
 	w->name_source = SIG_F_DNS_QNAME;
-	if (m->qname.len > 0) {
+	if (m->qname.len > 0 && !is_link_port(q->server_port)) {
 		w->facts[w->n_facts++] = (struct sig_fact){
 			.value = w->name, .len = w->name_len, .field = SIG_F_DNS_QNAME, .packet = 1
 		};
@@ -275,7 +283,7 @@ ask(struct clf_engine *e, const struct clf_question *like, const struct clf_dns_
 	q = open_question(e, like, ts_us);
 	q->packets[CLF_UP] = 1;
 	q->bytes[CLF_UP] = bytes;
-	e->stats.dns_questions++;
+	e->stats.dns_questions += !is_link_port(q->server_port);
 	judge(e, q, m, ts_us, pkt, false);
 	return q;
 }
@@ -299,7 +307,7 @@ answer(struct clf_engine *e, const struct clf_question *like, const struct clf_d
 		res->flow_id = q->flow_id;
 		res->matched = q->matched;
 	}
-	if (m->n_answers != 0 && !m->truncated) {
+	if (m->n_answers != 0 && !m->truncated && !is_link_port(q->server_port)) {
 		clf_dns_memory_learn(e->memory, q->ip_version, &q->client, m, ts_us);
 		e->stats.dns_answers_learned++;
 	}
@@ -334,22 +342,76 @@ is_dns_port(uint16_t port)
 	return port == DNS || port == MDNS || port == LLMNR;
 }
 
+/* Types that people's programs ask for. */
+static bool
+is_usual_type(uint16_t type)
+{
+	static const uint16_t types[] = { 1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 43, 48, 64, 65, 255 };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (types[i] == type)
+			return true;
+	}
+	return false;
+}
+
+/* The head of a plain question, or of an answer to one: cheap, for datagrams of any port. */
+static bool
+may_be_dns(struct sig_bytes b)
+{
+	(void)sig_bytes_u16(&b);
+	uint16_t flags = sig_bytes_u16(&b), questions = sig_bytes_u16(&b);
+	bool response = flags >> 15;
+	/* Nothing but RD, AD and CD in a question; opcode and Z are 0 in both. */
+	if (questions != 1 || (flags & 0x7840) != 0 || (!response && (flags & 0xfecf) != 0))
+		return false;
+	uint16_t answers = sig_bytes_u16(&b), authority = sig_bytes_u16(&b);
+	uint16_t more = sig_bytes_u16(&b);
+	return sig_bytes_ok(&b) && (response || (answers == 0 && authority == 0 && more <= 1));
+}
+
+/*
+ * On a port that is not DNS's, only what can be nothing else: one usual question for a legal name
+ * of two labels or more that ends where the datagram ends, or where an OPT record begins. The
+ * format's other users (NetBIOS, port 137) have names and types of their own.
+ */
+static bool
+is_surely_dns(const struct clf_dns_msg *m, struct sig_bytes b)
+{
+	size_t end = DNS_HEAD + (size_t)m->qname.len + 2 + 4;
+
+	if (m->response)
+		return true; /* it must fit a question that was one */
+	if (m->qname.len <= 0 || m->qclass != 1 || !is_usual_type(m->qtype) ||
+	    !memchr(m->qname.canonical, '.', (size_t)m->qname.len) || !sig_bytes_skip(&b, end))
+		return false;
+	return sig_bytes_left(&b) == 0 ||
+	       (sig_bytes_left(&b) >= 11 && sig_bytes_u8(&b) == 0 && sig_bytes_u16(&b) == OPT);
+}
+
 bool
 clf_dns_packet(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct clf_result *res)
 {
 	struct clf_dns_msg *m = &e->dns;
 	struct clf_question like;
+	struct sig_bytes b = sig_bytes_of(clf_pkt_payload(pkt), pkt->payload_len);
 	bool from_server = is_dns_port(pkt->src_port), to_server = is_dns_port(pkt->dst_port);
+	bool odd = !from_server && !to_server;
 
-	if ((!from_server && !to_server) || pkt->payload_len < DNS_HEAD)
+	if (pkt->payload_len < DNS_HEAD ||
+	    (odd && (pkt->src_port == NETBIOS || pkt->dst_port == NETBIOS || !may_be_dns(b))))
 		return false;
-	enum clf_obs r = clf_dns_message(sig_bytes_of(clf_pkt_payload(pkt), pkt->payload_len), m);
+	enum clf_obs r = clf_dns_message(b, m);
 	if ((r != CLF_OBS_DONE && r != CLF_OBS_BAD) || !m->have_qname || m->qname.raw_len == 0)
 		return false;
-	if (m->response ? !from_server : !to_server)
+	if (!odd && (m->response ? !from_server : !to_server))
+		return false;
+	if (odd && (r != CLF_OBS_DONE || !is_surely_dns(m, b)))
 		return false;
 	ends_of(pkt, !m->response, &like);
 	like.hash = hash_of(e, &like, m);
+	if (odd && m->response && find_question(e, &like, ts_us) == 0)
+		return false;
 	if (m->response) {
 		e->stats.verdicts[CLF_PASS]++;
 		if (!answer(e, &like, m, ts_us, pkt->bytes, res))

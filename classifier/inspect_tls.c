@@ -52,6 +52,13 @@ name_hash(const struct clf_name *n)
 			  : sig_hash(n->raw, n->raw_len, 2);
 }
 
+/* One that cannot work hides no other name: GREASE. One that could may be either. */
+static uint32_t
+ech_flag(const struct clf_tls_hello *h)
+{
+	return h->ech_grease ? CLF_FL_ECH_GREASE : h->ech ? CLF_FL_ECH : 0;
+}
+
 void
 clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hello *h, bool quic)
 {
@@ -62,8 +69,8 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 	c->watch &= (uint8_t)~CLF_WATCH_REQUESTS; /* inside CONNECT: a tunnel now */
 	c->protocol_known = 1;
 	c->fresh = 1;
-	c->flags |= (h->ech ? CLF_FL_ECH : 0) | (h->ech_grease ? CLF_FL_ECH_GREASE : 0) |
-		    (h->esni ? CLF_FL_ESNI : 0) | (h->two_names ? CLF_FL_AMBIGUOUS : 0);
+	c->flags |= ech_flag(h) | (h->esni ? CLF_FL_ESNI : 0) |
+		    (h->two_names ? CLF_FL_AMBIGUOUS : 0);
 	if (h->have_sni) {
 		c->hello_sni = 1;
 		c->sni_hash = name_hash(&h->sni);
@@ -105,7 +112,7 @@ clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ct
 		found = clf_tls_partial_hello(clf_stream_view(c->stream[CLF_UP]), e->join, h);
 	if (!found)
 		return;
-	c->flags |= CLF_FL_GAP | (h->ech ? CLF_FL_ECH : 0) | (h->esni ? CLF_FL_ESNI : 0) |
+	c->flags |= CLF_FL_GAP | ech_flag(h) | (h->esni ? CLF_FL_ESNI : 0) |
 		    (h->two_names ? CLF_FL_AMBIGUOUS : 0);
 	clf_add_name(
 	    c, quic ? SIG_F_QUIC_SNI : SIG_F_TLS_SNI, &h->sni, clf_packet_number(f), CLF_GROUP_ALL);

@@ -147,6 +147,27 @@ read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 		    packet, CLF_GROUP_ALL);
 }
 
+/* Google's own QUIC, up to Q046: the hello is in clear. */
+static void
+read_gquic(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
+{
+	struct clf_tls_hello *h = &v->e->hello;
+
+	if (clf_gquic_hello(datagram, h) != CLF_OBS_DONE)
+		return;
+	c->reader = CLF_READ_QUIC;
+	clf_take_hello(v, c, h, true);
+}
+
+/* DNSCrypt: the client's magic is each resolver's own, the answer's is the protocol's. */
+static bool
+is_dnscrypt(struct sig_bytes datagram)
+{
+	const uint8_t *magic = sig_bytes_take(&datagram, 8);
+
+	return magic && memcmp(magic, "r6fnvWj8", 8) == 0;
+}
+
 void
 clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 {
@@ -166,6 +187,13 @@ clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c)
 		c->protocol_known = c->quic != NULL;
 		if (!c->quic)
 			c->flags |= CLF_FL_OVER_LIMIT;
+	}
+	if (c->reader == CLF_READ_START && v->dir == CLF_UP &&
+	    c->data_packets[CLF_UP] <= QUIC_TRIES)
+		read_gquic(v, c, datagram);
+	if (c->reader == CLF_READ_START && v->dir == CLF_DOWN && is_dnscrypt(datagram)) {
+		c->flags |= CLF_FL_ENCRYPTED_DNS;
+		c->protocol_known = 1;
 	}
 	if (c->reader == CLF_READ_START && v->dir == CLF_UP && v->pkt->dst_port == SSDP_PORT)
 		read_http(v, c, datagram);

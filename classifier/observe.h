@@ -154,6 +154,12 @@ enum clf_obs clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bo
 /* The same as clf_tls_partial_hello(), of the CRYPTO bytes that came. */
 bool clf_quic_partial_hello(const struct clf_quic *q, struct clf_tls_hello *ret);
 
+/*
+ * Google's own QUIC, Q024 to Q043 and Q046: the hello of one datagram, in clear. Only the name is
+ * set (no ALPN, no bytes for a fingerprint). DONE, BAD when its tags lie, or NOT_MINE.
+ */
+enum clf_obs clf_gquic_hello(struct sig_bytes datagram, struct clf_tls_hello *ret);
+
 /* --- HTTP/1 (RFC 9110, 9112) --- */
 
 struct clf_http_req {

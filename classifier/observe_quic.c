@@ -309,14 +309,22 @@ read_other(struct clf_quic *q, struct sig_bytes data, struct clf_quic_result *re
 	ret->have_other = true;
 }
 
+static bool
+is_google(const struct clf_quic *q)
+{
+	return q->version == CLF_QUIC_Q050 || q->version == CLF_QUIC_T050;
+}
+
 static void
 read_frames(struct clf_quic *q, struct sig_bytes payload, struct clf_quic_result *ret)
 {
+	enum clf_quic_frame (*next)(struct sig_bytes *, uint64_t *,
+	    struct sig_bytes *) = is_google(q) ? clf_gquic_next_crypto : clf_quic_next_crypto;
 	enum clf_quic_frame frame;
 	struct sig_bytes data;
 	uint64_t off = 0;
 
-	while ((frame = clf_quic_next_crypto(&payload, &off, &data)) == CLF_QUIC_FRAME_CRYPTO) {
+	while ((frame = next(&payload, &off, &data)) == CLF_QUIC_FRAME_CRYPTO) {
 		size_t len = sig_bytes_left(&data);
 		bool conflict = q->crypto.conflict;
 
@@ -406,8 +414,11 @@ clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsign
 	if (ret->decrypts == 0 || q->crypto.have <= q->eaten)
 		return CLF_OBS_MORE;
 	ret->second = q->eaten != 0;
-	obs = clf_tls_client_hello_msg(
-	    sig_bytes_of(q->crypto.data + q->eaten, q->crypto.have - q->eaten), &ret->hello);
+	struct sig_bytes hello = sig_bytes_of(q->crypto.data + q->eaten, q->crypto.have - q->eaten);
+	obs = q->version == CLF_QUIC_Q050 ? clf_gquic_chlo(hello, &ret->hello)
+					  : clf_tls_client_hello_msg(hello, &ret->hello);
+	if (q->version == CLF_QUIC_Q050 && obs == CLF_OBS_BAD) /* the rest may follow */
+		return CLF_OBS_MORE;
 	if (obs == CLF_OBS_DONE)
 		q->eaten += ret->hello.consumed;
 	return obs == CLF_OBS_NOT_MINE ? CLF_OBS_BAD : obs;

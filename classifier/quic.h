@@ -76,6 +76,13 @@ enum clf_quic_frame { CLF_QUIC_FRAME_CRYPTO, CLF_QUIC_FRAME_END, CLF_QUIC_FRAME_
  */
 enum clf_quic_frame
 clf_quic_next_crypto(struct sig_bytes *payload, uint64_t *ret_off, struct sig_bytes *ret_data);
+/* The same in Google's Q050 and T050, where CRYPTO has another number and nothing else is known. */
+enum clf_quic_frame
+clf_gquic_next_crypto(struct sig_bytes *payload, uint64_t *ret_off, struct sig_bytes *ret_data);
+/* Google's hello, a list of tags: DONE when the name was found or there is none. */
+enum clf_obs clf_gquic_chlo(struct sig_bytes msg, struct clf_tls_hello *ret);
+#define CLF_QUIC_Q050 0x51303530u
+#define CLF_QUIC_T050 0x54303530u
 
 /* RFC 9000 16. */
 uint64_t clf_quic_varint(struct sig_bytes *b);

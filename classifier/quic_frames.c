@@ -11,6 +11,7 @@ enum {
 	FRAME_ACK = 0x02,
 	FRAME_ACK_ECN = 0x03,
 	FRAME_CRYPTO = 0x06,
+	FRAME_CRYPTO_GOOGLE = 0x08,
 	FRAME_CLOSE = 0x1c,
 };
 
@@ -95,6 +96,19 @@ clf_quic_next_crypto(struct sig_bytes *payload, uint64_t *ret_off, struct sig_by
 			return CLF_QUIC_FRAME_BAD;
 	}
 	return CLF_QUIC_FRAME_END;
+}
+
+enum clf_quic_frame
+clf_gquic_next_crypto(struct sig_bytes *payload, uint64_t *ret_off, struct sig_bytes *ret_data)
+{
+	skip_padding(payload);
+	while (sig_bytes_left(payload) != 0 && sig_bytes_at(payload, 0) <= FRAME_PING)
+		(void)sig_bytes_u8(payload);
+	if (sig_bytes_left(payload) == 0 || sig_bytes_u8(payload) != FRAME_CRYPTO_GOOGLE)
+		return CLF_QUIC_FRAME_END;
+	*ret_off = clf_quic_varint(payload);
+	*ret_data = sig_bytes_sub(payload, clf_quic_varint(payload));
+	return sig_bytes_ok(payload) ? CLF_QUIC_FRAME_CRYPTO : CLF_QUIC_FRAME_BAD;
 }
 
 /* Bits [from, to) of one word. */

@@ -254,9 +254,14 @@ walk_vxlan(struct clf_walk *w)
 {
 	const uint8_t *h = clf_walk_take(w, 8);
 
-	if (h == NULL || (h[0] & 0x7f) != 0x08 || h[7] != 0)
+	if (h == NULL || h[7] != 0)
 		return CLF_LY_END;
-	if (!(h[0] & 0x80) && (h[1] | h[2] | h[3]) != 0)
+	/* The generic extension with Ethernet inside (draft-ietf-nvo3-vxlan-gpe): 0x0c, protocol 3.
+	 */
+	bool generic = h[0] == 0x0c && (h[1] | h[2]) == 0 && h[3] == 3;
+	if (!generic && (h[0] & 0x7f) != 0x08)
+		return CLF_LY_END;
+	if (!generic && !(h[0] & 0x80) && (h[1] | h[2] | h[3]) != 0)
 		return CLF_LY_END;
 	if (!plausible_ethernet(&w->b))
 		return CLF_LY_END;

@@ -289,6 +289,13 @@ def _(cap):
     return carried(cap, lambda p, up: ether(over_udp(4789, vxlan(p, up), up), up), tunnel='vxlan')
 
 
+@case('vxlan-generic', 'VXLAN\'s generic extension with Ethernet inside; another protocol inside is not walked.')
+def _(cap):
+    a = carried(cap, lambda p, up: ether(over_udp(4789, b'\x0c\0\0\x03' + vxlan(p, up)[4:], up), up), tunnel='vxlan')
+    Udp(cap, sport=40009, dport=4789).up(b'\x0c\0\0\x04' + vxlan(segment(A4, B4, HELLO, 40002), True)[4:])
+    return a + [blind(src={'port': 40009}, absent=['tunnel'])]
+
+
 @case('geneve', 'GENEVE with options, Ethernet and bare IP inside.')
 def _(cap):
     opts = b'\xff\xff\x80\x01' + b'\0\0\0\x01'

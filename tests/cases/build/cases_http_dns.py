@@ -3,7 +3,7 @@
 import struct
 
 from packets import Tcp, Udp, addr
-from protocols import (A, AAAA, CNAME, H2_PREFACE, HTTPS, answer, dns_name, ech_outer, h2_frame, h2_request, http,
+from protocols import (A, AAAA, CNAME, H2_PREFACE, HTTPS, answer, dns_name, ech_outer, fill, h2_frame, h2_request, http,
                        question, rr, tls, u16)
 from registry import OTHER, SECOND, VENDOR, blind, case, counted, doubtful, hit, named
 
@@ -267,7 +267,19 @@ def _(cap):
 def _(cap):
     ask(cap, [rr(VENDOR, A, 300, addr('203.0.113.10'))])
     Tcp(cap, dst='203.0.113.10').open().up(tls('cloudflare-ech.com', extra=ech_outer()))
-    return [dns(), {'dst': {'port': 443}, 'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass'}]
+    return counted([dns(), {'dst': {'port': 443}, 'name': VENDOR, 'name_source': 'dns.memory', 'confidence': 'inferred',
+                            'flags': ['ech'], 'names': ['cloudflare-ech.com', VENDOR], 'verdict': 'pass'}],
+                   blindness__named__flows=2)
+
+
+@case('dns-memory-ech-grease', 'The name in the hello is the one that this client looked up to come here: it is no outer one.')
+def _(cap):
+    ask(cap, [rr(VENDOR, A, 300, addr('203.0.113.10'))])
+    Tcp(cap, dst='203.0.113.10').open().up(tls(VENDOR, extra=ech_outer()))
+    # Looked up by another client: nothing lifts the doubt.
+    Tcp(cap, '10.1.0.6', dst='203.0.113.10').open().up(tls(VENDOR, extra=ech_outer()))
+    return [dns(), hit(src={'ip': '10.1.0.5'}, dst={'port': 443}, flags=['ech-grease']),
+            {'src': {'ip': '10.1.0.6'}, 'flags': ['ech'], 'confidence': 'guess', 'verdict': 'pass'}]
 
 
 @case('dns-memory-other-client', 'What one client was told says nothing about another one.')
@@ -330,6 +342,51 @@ def _(cap):
     ask(cap, [rr(OTHER, A, 300, addr('203.0.113.10'))], name=OTHER, sport=50001)
     nameless(cap)
     return [dns(), named(OTHER, 'dns.qname'), {'dst': {'port': 443}, 'verdict': 'pass'}]
+
+
+@case('dns-odd-port', 'DNS where nobody expects it: only what can be nothing else, and its answer is learnt.')
+def _(cap):
+    u = Udp(cap, '10.1.0.5', '10.1.0.53', 50000, 5333)
+    u.up(question(VENDOR, ident=77))
+    u.down(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=77))
+    nameless(cap)
+    # With an OPT record; and things that only look like it: a label alone, an odd type, bytes behind, NetBIOS.
+    edns = question(VENDOR, ident=78)[:10] + b'\0\x01' + question(VENDOR)[12:] + b'\0\0\x29\x04\xd0\0\0\0\0\0\0'
+    Udp(cap, sport=50001, dport=5333).up(edns)
+    for i, body in enumerate((question('cloudsink'), question(VENDOR, 0x1234), question(VENDOR) + b'more',
+                              question(VENDOR, A, 79)[:2] + b'\x85' + question(VENDOR)[3:])):
+        Udp(cap, sport=50010 + i, dport=5333).up(body)
+    Udp(cap, sport=137, dport=137).up(question(VENDOR, ident=80))
+    return counted([dns(src={'port': 50000}), inferred(), dns(src={'port': 50001})] + [
+        blind(src={'port': 50010 + i}) for i in range(4)] + [blind(src={'port': 137})], dns_questions=2, dns_answers_learned=1)
+
+
+@case('dns-of-the-link', 'Multicast DNS and LLMNR ask the link, not DNS: shown, never a vendor\'s, nothing is learnt.')
+def _(cap):
+    Udp(cap, '10.1.0.5', '224.0.0.251', 5353, 5353).up(question(VENDOR, ident=0))
+    Udp(cap, '10.1.0.5', '224.0.0.252', 50000, 5355).up(question(VENDOR, ident=5))
+    u = Udp(cap, '10.1.0.5', '10.1.0.9', 50001, 5355)
+    u.up(question(VENDOR, ident=6))
+    u.down(answer(VENDOR, [rr(VENDOR, A, 300, addr('203.0.113.10'))], ident=6))
+    nameless(cap)
+    link = {'name': VENDOR, 'absent': ['vendor'], 'verdict': 'pass'}
+    return counted([{'dst': {'port': 5353}, **link}, {'dst': {'port': 5355}, **link}, {'dst': {'port': 5355}, **link},
+                    blind(dst={'port': 443})], dns_questions=0, dns_answers_learned=0)
+
+
+@case('dnscrypt', 'DNSCrypt: known by the magic of its answers, and counted as encrypted DNS.')
+def _(cap):
+    u = Udp(cap, dport=8443)
+    u.up(fill(512, 95))
+    u.down(b'r6fnvWj8' + fill(304, 96))
+    return counted([blind(flags=['encrypted-dns'])], blindness__flows__encrypted_dns=1)
+
+
+@case('dot-no-sni', 'DNS over TLS without a name: blind, for the reason that DNS is encrypted.')
+def _(cap):
+    c = Tcp(cap, dport=853).open().up(tls(None, protocols=()))
+    c.close()
+    return counted([blind(flags=['encrypted-dns', 'no-sni'])], blindness__flows__encrypted_dns=1)
 
 
 @case('dot', 'DNS over TLS on port 853: encrypted DNS, and named so.')

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names in QUIC Initials."""
+import struct
+
 from packets import Udp
-from protocols import (DRAFT29, PING, QUIC_ACK, V1, V2, crypto, ech_outer, ext, fill, initial, long_header, quic_hello,
-                       server_hello, u16, u8, varint)
+from protocols import (DRAFT29, PING, Q050, QUIC_ACK, T050, V1, V2, chlo, crypto, ech_outer, ext, fill, gquic, initial,
+                       long_header, quic_hello, server_hello, u16, u8, varint)
 from registry import OTHER, VENDOR, blind, case, counted, doubtful, hit, named
 
 DCID = bytes.fromhex('8394c8f03e515708')
@@ -294,6 +296,34 @@ def _(cap):
 def _(cap):
     Udp(cap).up(initial(crypto(0, quic_hello('cloudflare-ech.com', extra=ech_outer())), DCID, pad=1200))
     return counted([{'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass', 'names': ['cloudflare-ech.com']}], blindness__flows__ech=1)
+
+
+@case('quic-google', 'Google\'s QUIC before TLS: the hello in clear (Q035 to Q046), protected (Q050), and TLS in its own frames (T050).')
+def _(cap):
+    for i, version in enumerate(('Q030', 'Q035', 'Q039', 'Q043', 'Q046')):
+        Udp(cap, sport=40001 + i).up(gquic(version, chlo(VENDOR)))
+    for i, (version, body) in enumerate(((Q050, chlo(VENDOR)), (T050, HELLO))):
+        frames = b'\x08' + crypto(0, body)[1:]
+        Udp(cap, sport=40011 + i).up(initial(frames, DCID, b'', 1, version, pad=1350))
+    return [quic(src={'port': 40001 + i}) for i in range(5)] + [quic(src={'port': 40011 + i}) for i in range(2)]
+
+
+@case('quic-google-malformed', 'Tags whose ends go back or beyond the datagram, no tags at all, no name: unknown, passed.')
+def _(cap):
+    good = chlo(VENDOR)
+    bad = [good.replace(b'SNI\0' + struct.pack('<I', 500 + len(VENDOR)), b'SNI\0' + struct.pack('<I', 10)),
+           good.replace(b'SNI\0' + struct.pack('<I', 500 + len(VENDOR)), b'SNI\0' + struct.pack('<I', 1 << 30)),
+           good[:4] + b'\0\0' + good[6:], good[:4] + b'\xff\xff' + good[6:], b'REJ\0' + good[4:]]
+    for i, message in enumerate(bad):
+        Udp(cap, sport=40001 + i).up(gquic('Q043', message))
+    Udp(cap, sport=40020).up(gquic('Q043', chlo(None)))
+    return [blind(src={'port': 40001 + i}) for i in range(len(bad))] + [blind(src={'port': 40020}, flags=['no-sni'])]
+
+
+@case('doq-no-sni', 'DNS over QUIC without a name: blind, for the reason that DNS is encrypted.')
+def _(cap):
+    Udp(cap, dport=853).up(initial(crypto(0, quic_hello(None, protocols=('doq',))), DCID, pad=1200))
+    return counted([blind(flags=['encrypted-dns', 'no-sni'])], blindness__flows__encrypted_dns=1)
 
 
 @case('quic-no-sni', 'An Initial whose hello has no name.')

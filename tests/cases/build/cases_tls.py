@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names in TCP and TLS."""
+import struct
+
 from packets import ACK, FIN, RST, Tcp
 from protocols import (CCS, certificate, ech_outer, ext, fill, hello, http, record, records, server_flight12,
                        server_hello, tls, u16)
@@ -382,6 +384,18 @@ def _(cap):
     return counted([{'src': {'port': 40001}, 'any_flag': ['ech', 'ech-grease'], 'verdict': 'pass',
              'names': ['cloudflare-ech.com']},
             {'src': {'port': 40002}, 'names': [VENDOR], 'any_flag': ['ech', 'ech-grease']}], blindness__flows__ech=2)
+
+
+@case('tls-ech-grease', 'An ECH that cannot work (an unknown suite) hides nothing: the name is real. One that could is a hint.')
+def _(cap):
+    real = ech_outer()
+    fake = real.replace(struct.pack('>HHB', 1, 1, 0x42), struct.pack('>HHB', 0x6a6a, 0x7a7a, 0x42))
+    Tcp(cap, sport=40001).open().up(tls(VENDOR, extra=fake))
+    c = Tcp(cap, sport=40002).open().up(tls(VENDOR, extra=real))
+    c.down(b'x')
+    return counted([hit(src={'port': 40001}, flags=['ech-grease']),
+                    {'src': {'port': 40002}, 'name': VENDOR, 'flags': ['ech'], 'flags_not': ['ech-grease'],
+                     'confidence': 'guess', 'verdict': 'pass'}], blindness__flows__ech=1)
 
 
 @case('tls-esni', 'The encrypted_server_name of old drafts (0xffce).')

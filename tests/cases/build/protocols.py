@@ -148,7 +148,9 @@ def server_flight12(cert):
 
 # --- QUIC ---
 
-SALTS = {1: bytes.fromhex('38762cf7f55934b34d179ae6a4c80cadccbb7f0a'),
+Q050, T050 = 0x51303530, 0x54303530
+SALTS = {Q050: bytes.fromhex('504574efd066fe2f9d945cfcdbd3a7f0d3b56b45'),
+         T050: bytes.fromhex('7ff579e5acd072915580304c43a2367c60488310'), 1: bytes.fromhex('38762cf7f55934b34d179ae6a4c80cadccbb7f0a'),
          0x6b3343cf: bytes.fromhex('0dede3def700a6db819381be6e269dcbf9bd2ed9'),
          0xff00001d: bytes.fromhex('afbfec289993d24c9e9786f19c6111e04390a899')}
 V1, V2, DRAFT29 = 1, 0x6b3343cf, 0xff00001d
@@ -220,6 +222,32 @@ def quic_parameters():
 def quic_hello(name, **more):
     more.setdefault('protocols', ('h3',))
     return hello(name, session=0, quic=quic_parameters(), versions=(0x0304,), **more)
+
+
+# --- Google's QUIC before TLS ---
+
+def chlo(name=None, agent='Chrome/80 Linux'):
+    """CHLO: an index of tags in the order of their numbers, little-endian, then their values."""
+    tags = [(b'PAD\0', b'-' * 500)] + ([(b'SNI\0', name.encode())] if name else []) + [
+        (b'VER\0', b'Q043'), (b'UAID', agent.encode()), (b'PDMD', b'X509')]
+    index = values = b''
+    for tag, value in tags:
+        values += value
+        index += tag + struct.pack('<I', len(values))
+    return b'CHLO' + struct.pack('<HH', len(tags), 0) + index + values
+
+
+def gquic(version, message):
+    """A client's first packet in clear: Q024 to Q043 with the public header, Q046 with the long one."""
+    little = version < 'Q039'
+    cid = fill(8, 90)
+    size = struct.pack('<H' if little else '>H', len(message))
+    if version == 'Q046':
+        head = b'\xc3' + version.encode() + b'\x50' + cid + b'\0\0\0\x01'
+    else:
+        head = b'\x0d' + cid + version.encode() + b'\x01'
+    frames = (b'\0' if version < 'Q034' else b'') + b'\xa0\x01' + size + message
+    return head + fill(12, 91) + frames + b'\0' * (1350 - len(head) - 12 - len(frames))
 
 
 # --- HTTP ---

@@ -123,6 +123,18 @@ def _(cap):
     return [{'names': [OTHER, SECOND, VENDOR], 'names_not': ['decoy.example.net'], 'vendor': 'CrowdStrike'}]
 
 
+@case('http-eight-requests', 'The eighth request on a connection is judged, the ninth is not.')
+def _(cap):
+    for i, place in enumerate((7, 8)):
+        c = Tcp(cap, sport=41000 + i, dport=3128).open()
+        for n in range(10):
+            name = VENDOR if n == place else 'h%d.example.org' % (n % 3)
+            c.up(http(name, target='http://' + name + '/'))
+            c.down(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    return [{'src': {'port': 41000}, 'names': [VENDOR, 'h0.example.org'], 'vendor': 'CrowdStrike', 'verdict': 'drop'},
+            {'src': {'port': 41001}, 'names_not': [VENDOR], 'absent': ['vendor'], 'verdict': 'pass'}]
+
+
 @case('http-pipelined', 'Several requests in one segment.')
 def _(cap):
     Tcp(cap, dport=80).open().up(http(OTHER) + http(VENDOR))
@@ -182,7 +194,10 @@ def _(cap):
     c = Tcp(cap, sport=41002, dport=53).open()
     c.at(9, q[9:])
     c.at(0, q[:9])
-    return [dns(src={'port': 41000 + i}, transport='tcp') for i in range(3)]
+    # Each message is a record; the connection has one too.
+    Tcp(cap, sport=41003, dport=53).open().up(u16(question(OTHER, ident=8)) + q)
+    return [dns(src={'port': 41000 + i}, transport='tcp') for i in range(4)] + [
+        named(OTHER, 'dns.qname', src={'port': 41003}, transport='tcp')]
 
 
 @case('dns-any-byte', 'Labels of any byte: shown escaped, matched by no suffix rule.')

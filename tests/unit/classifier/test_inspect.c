@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Undecided flows by the frames that carry them: frames in several segments, fragments, hellos that
+ * come again, requests beyond those that are judged.
+ */
+#include "tests/unit/classifier/engine_fixture.h"
+
+#include "tests/unit/classifier/quic_build.h"
+
+static uint32_t
+flatten(const struct clf_frame *frame, uint8_t *buf, uint32_t cap)
+{
+	const struct fb *b = frame->cookie;
+
+	assert_true(b->len <= cap);
+	memcpy(buf, b->data, b->len);
+	return b->len;
+}
+
+/* A frame whose first segment ends anywhere: behind a header, inside one, in the hello. */
+static void
+segments_of_a_frame_are_one(void **state)
+{
+	struct clf_engine_config c = small_config();
+	struct buf hello = { 0 };
+	(void)state;
+
+	c.flatten = flatten;
+	start_with(NULL, &c);
+	make_hello(&hello, "a.acme.example");
+	uint16_t port = 40000;
+	for (uint32_t first = 14; first < 14 + 40 + hello.len; first += 7, port++) {
+		struct fb b = { .len = 0 };
+		struct clf_result r;
+		unsigned before = count_events(CLF_EV_DECIDED);
+
+		shake_hands(port, 443);
+		fb_eth(&b, 0x0800);
+		fb_ip4(&b, 6, (uint32_t)(20 + hello.len), 1, 0);
+		uint32_t ip = b.len - 20;
+		fb_tcp(&b, ACK, 1, hello.data, (uint32_t)hello.len);
+		set_ends(&b, ip, true, port, 443);
+		uint8_t *segment = exact_copy(b.data, first);
+		struct clf_frame f = { .data = segment,
+			.cookie = &b,
+			.ts_us = now += 1000,
+			.len = first,
+			.wire_len = b.len,
+			.flags = CLF_FRAME_MORE };
+		clf_burst(engine, &f, 1, now, &r);
+		free(segment);
+		assert_int_equal(r.matched, 1);
+		assert_int_equal(count_events(CLF_EV_DECIDED), before + 1);
+		assert_str(event_of_type(CLF_EV_DECIDED, before), name, "a.acme.example");
+		assert_int_equal(
+		    event_of_type(CLF_EV_DECIDED, before)->bytes[CLF_UP], 54 + 54 + b.len);
+	}
+	buf_free(&hello);
+	n_events = 0;
+	stop();
+}
+
+static void
+put_quic(struct buf *b, const struct buf *hello, size_t off, uint8_t number)
+{
+	static const uint8_t cid[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct buf payload = { 0 };
+	struct quic_side side;
+
+	put_be(&payload, 6, 1);
+	put_varint(&payload, off);
+	put_varint(&payload, hello->len);
+	put(&payload, hello->data, hello->len);
+	quic_side_init(&side, 1, cid, sizeof(cid));
+	put_initial(b, &side, number, &payload);
+	buf_free(&payload);
+}
+
+/* Inline the fragments go as they come; the one that makes the datagram whole shares its verdict,
+ * so that the datagram never is whole behind us. */
+static void
+fragments_share_the_verdict(void **state)
+{
+	struct buf hello = { 0 }, initial = { 0 };
+	struct fb whole = { .len = 0 };
+	(void)state;
+
+	start(enforce_text);
+	put_hello(&hello, &(struct hello_spec){ .sni = "a.acme.example", .pad = 800 });
+	put_quic(&initial, &hello, 0, 0);
+	fb_udp(&whole, 443, (uint32_t)initial.len);
+	fb_add(&whole, initial.data, (uint32_t)initial.len);
+	for (unsigned reversed = 0; reversed < 2; reversed++) {
+		uint32_t size = 400, parts = (whole.len + size - 1) / size;
+		for (uint32_t i = 0; i < parts; i++) {
+			uint32_t off = (reversed ? parts - 1 - i : i) * size;
+			uint32_t n = whole.len - off < size ? whole.len - off : size;
+			bool more = off + n < whole.len;
+			struct fb b = { .len = 0 };
+
+			fb_eth(&b, 0x0800);
+			fb_ip4(&b, 17, n, (uint16_t)(7 + reversed),
+			    (uint16_t)((more ? 0x2000 : 0) | off / 8));
+			fb_add(&b, whole.data + off, n);
+			struct clf_result r = send_frame(&b, 1000);
+			assert_int_equal(r.verdict, i + 1 == parts ? CLF_DROP : CLF_PASS);
+		}
+	}
+	assert_int_equal(clf_engine_stats(engine)->fragments_rejoined, 2);
+	assert_int_equal(clf_engine_stats(engine)->verdicts[CLF_DROP], 2);
+	buf_free(&hello);
+	buf_free(&initial);
+	stop();
+}
+
+/* A HelloRetryRequest's second hello is read until the server goes on, and not after. */
+static void
+quic_hellos_are_read_until_the_server_goes_on(void **state)
+{
+	static const uint8_t handshake[] = { 0xe0, 0, 0, 0, 1, 0, 0, 4, 1, 2, 3, 4 };
+	struct buf first = { 0 }, second = { 0 }, a = { 0 }, b = { 0 };
+	(void)state;
+
+	for (unsigned goes_on = 0; goes_on < 2; goes_on++) {
+		start(NULL);
+		a.len = b.len = first.len = second.len = 0;
+		put_hello(&first, &(struct hello_spec){ .sni = "www.example.org" });
+		put_hello(&second, &(struct hello_spec){ .sni = "b.acme.example" });
+		put_quic(&a, &first, 0, 0);
+		put_quic(&b, &second, first.len, 1);
+		(void)udp(true, 40000, 443, a.data, a.len);
+		assert_int_equal(clf_engine_stats(engine)->inspecting_now, 1);
+		if (goes_on) {
+			(void)udp(false, 40000, 443, handshake, sizeof(handshake));
+			assert_int_equal(clf_engine_stats(engine)->inspecting_now, 0);
+		}
+		(void)udp(true, 40000, 443, b.data, b.len);
+		assert_int_equal(clf_engine_stats(engine)->inspecting_now, 0);
+		assert_int_equal(count_events(CLF_EV_UPDATED), !goes_on);
+		if (!goes_on) {
+			const struct clf_event *e = event_of_type(CLF_EV_UPDATED, 0);
+			assert_int_equal(e->flags & (CLF_FL_HRR | CLF_FL_AMBIGUOUS),
+			    CLF_FL_HRR | CLF_FL_AMBIGUOUS);
+			assert_int_equal(e->n_names, 2);
+			assert_int_equal(e->verdict, CLF_PASS);
+		}
+		stop();
+	}
+	buf_free(&first);
+	buf_free(&second);
+	buf_free(&a);
+	buf_free(&b);
+}
+
+/* Silence after a SYN that more packets followed is known at once; before that it is not. */
+static void
+one_way_is_told_when_it_is_known(void **state)
+{
+	struct buf hello = { 0 };
+	(void)state;
+
+	start(NULL);
+	make_hello(&hello, "a.acme.example");
+	(void)tcp(true, 40000, 443, SYN, 0, NULL, 0);
+	(void)tcp(true, 40000, 443, ACK, 1, hello.data, hello.len);
+	assert_true(event_of_type(CLF_EV_DECIDED, 0)->flags & CLF_FL_ONE_WAY);
+	(void)tcp(true, 40001, 443, ACK, 1, hello.data, hello.len); /* mid-stream: who knows? */
+	assert_false(event_of_type(CLF_EV_DECIDED, 1)->flags & CLF_FL_ONE_WAY);
+	shake_hands(40002, 443);
+	(void)tcp(true, 40002, 443, ACK, 1, hello.data, hello.len);
+	assert_false(event_of_type(CLF_EV_DECIDED, 2)->flags & CLF_FL_ONE_WAY);
+	struct clf_event e = { .packets = { 3, 0 } };
+	clf_event_settle_one_way(&e);
+	assert_true(e.flags & CLF_FL_ONE_WAY);
+	e.packets[CLF_DOWN] = 1;
+	clf_event_settle_one_way(&e);
+	assert_false(e.flags & CLF_FL_ONE_WAY);
+	e.packets[CLF_DOWN] = 0;
+	e.dropped[CLF_UP] = 2; /* we silenced it */
+	clf_event_settle_one_way(&e);
+	assert_false(e.flags & CLF_FL_ONE_WAY);
+	buf_free(&hello);
+	stop();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(segments_of_a_frame_are_one),
+		cmocka_unit_test(fragments_share_the_verdict),
+		cmocka_unit_test(quic_hellos_are_read_until_the_server_goes_on),
+		cmocka_unit_test(one_way_is_told_when_it_is_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -18,8 +18,9 @@ ctl_colours(FILE *to)
 	return !(no && *no) && term && strcmp(term, "dumb") != 0 && isatty(fileno(to));
 }
 
-unsigned
-ctl_width(FILE *to)
+/* Columns, 0: no limit. */
+static unsigned
+width_of(FILE *to)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize ws;
@@ -55,7 +56,7 @@ ctl_print_new(FILE *to, enum ctl_format format, const struct ctl_column *columns
 	while (p->n < PRINT_COLUMNS_MAX && (columns[p->n].key || columns[p->n].title))
 		p->n++;
 	p->colours = format == CTL_TABLE && ctl_colours(to);
-	p->width = format == CTL_TABLE ? ctl_width(to) : 0;
+	p->width = format == CTL_TABLE ? width_of(to) : 0;
 	return p;
 }
 

@@ -94,7 +94,6 @@ bool ctl_colours(FILE *to);
 /* A fact of the packs as this terminal can show it: UTF-8, or printable ASCII. Malloced; NULL: no
  * memory. */
 char *ctl_fact_shown(const char *text);
-unsigned ctl_width(FILE *to); /* columns, 0: no limit */
 const char *ctl_tone_on(enum ctl_tone tone);
 #define CTL_TONE_OFF "\033[0m"
 

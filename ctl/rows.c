@@ -58,14 +58,14 @@ const struct ctl_column ctl_row_columns[R_MAX + 1] = {
 	[R_NAMES] = { "names", "EVIDENCE", 16, 0 },
 };
 
-enum ctl_tone
-ctl_confidence_tone(unsigned confidence)
+static enum ctl_tone
+confidence_tone(unsigned confidence)
 {
 	return confidence == SIG_CONF_GUESS ? CTL_DIM : CTL_PLAIN;
 }
 
-enum ctl_tone
-ctl_verdict_tone(unsigned verdict)
+static enum ctl_tone
+verdict_tone(unsigned verdict)
 {
 	if (verdict == CLF_DROP || verdict == CLF_RESET)
 		return CTL_ALARM;
@@ -91,7 +91,7 @@ ctl_print_inventory(struct ctl_print *p, const struct store_row *row)
 	v[R_PRODUCT] = ctl_fact(row->product);
 	v[R_FUNCTION] = ctl_text(row->function ? sig_function_name(row->function) : NULL);
 	v[R_CONFIDENCE] = ctl_text(row->confidence ? sig_confidence_name(row->confidence) : NULL);
-	v[R_CONFIDENCE].tone = ctl_confidence_tone(row->confidence);
+	v[R_CONFIDENCE].tone = confidence_tone(row->confidence);
 	v[R_FLOWS] = ctl_number(CTL_K_UINT, row->flows);
 	v[R_UP] = ctl_number(CTL_K_BYTES, row->bytes_up);
 	v[R_DOWN] = ctl_number(CTL_K_BYTES, row->bytes_down);
@@ -227,9 +227,9 @@ match_values(struct ctl_value *v, const struct clf_event *e, char text[][SHOWN_M
 	v[F_SIGNATURE] = shown(e, e->signature, text[3]);
 	v[F_FUNCTION] = ctl_text(e->function ? sig_function_name(e->function) : NULL);
 	v[F_CONFIDENCE] = ctl_text(matched ? sig_confidence_name(e->confidence) : NULL);
-	v[F_CONFIDENCE].tone = ctl_confidence_tone(e->confidence);
+	v[F_CONFIDENCE].tone = confidence_tone(e->confidence);
 	v[F_VERDICT] = ctl_text(matched || e->verdict ? clf_verdict_name(e->verdict) : NULL);
-	v[F_VERDICT].tone = ctl_verdict_tone(e->verdict);
+	v[F_VERDICT].tone = verdict_tone(e->verdict);
 	v[F_RULE] = shown(e, e->rule, text[4]);
 }
 

@@ -13,7 +13,4 @@ extern const struct ctl_column ctl_flow_columns[];
 /* sensor NULL: not shown. */
 bool ctl_print_flow(struct ctl_print *p, const struct clf_event *record, const char *sensor);
 
-enum ctl_tone ctl_verdict_tone(unsigned verdict);
-enum ctl_tone ctl_confidence_tone(unsigned confidence);
-
 #endif

@@ -4,7 +4,8 @@
  *
  * Wall time once at start, monotonic time from there on, so that a clock set by a day expires no
  * flow wrongly. Read from the TSC (a few nanoseconds), tied to CLOCK_MONOTONIC ten times a second.
- * Each worker has its own; the recorder shifts what it shows by dp_clock_step_us().
+ * Each worker has its own; the recorder shifts what it shows by how far the wall clock was set
+ * since.
  */
 #ifndef DATAPLANE_CLOCK_H
 #define DATAPLANE_CLOCK_H

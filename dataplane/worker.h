@@ -57,7 +57,7 @@ void dp_counters_add(struct dp_counters *sum, const struct dp_counters *c);
 void dp_counters_total(const struct dp_counters *c, struct dp_port_count *ret);
 uint64_t dp_dropped(const struct dp_port_count *c);
 
-/* Who may touch a worker's queues (watchdog.h). One compare-and-swap a burst, none a packet. */
+/* Who may touch a worker's queues (watchdog.c). One compare-and-swap a burst, none a packet. */
 enum dp_hold {
 	DP_HOLD_WORKER,	 /* the worker is at its queues */
 	DP_HOLD_ENGINE,	 /* the worker is in the engine: the watchdog may take its queues */

@@ -229,9 +229,24 @@ migrate(struct store *store, struct lite *l, struct sig_diag *diag)
 	return rc;
 }
 
+/* SQLite would wait for a pipe's other end, and say of a folder that the disk is broken. */
+static int
+check_file(struct lite *l, const struct stat *st, struct sig_diag *diag)
+{
+	if (S_ISREG(st->st_mode))
+		return 0;
+	sig_diag_add(diag, SIG_ERROR, l->path, 0, 0, "is %s: name the store's file",
+	    S_ISDIR(st->st_mode) ? "a folder" : "no regular file");
+	return -EINVAL;
+}
+
 static int
 open_writer(struct store *store, struct lite *l, struct sig_diag *diag)
 {
+	struct stat st;
+
+	if (stat(l->path, &st) == 0 && check_file(l, &st, diag) < 0)
+		return -EINVAL;
 	mode_t mask = umask(027); /* who called whom is not for everybody to read */
 	int rc = sqlite3_open_v2(l->path, &l->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -286,11 +301,15 @@ open_reader(struct store *store, struct lite *l, struct sig_diag *diag)
 
 	if (stat(l->path, &st) < 0) {
 		rc = -errno;
-		sig_diag_add(diag, SIG_ERROR, l->path, 0, 0,
-		    "%s: no store there yet? The daemon makes it; `--store` names another",
-		    strerror(-rc));
+		sig_diag_add(diag, SIG_ERROR, l->path, 0, 0, "%s%s", strerror(-rc),
+		    rc == -ENOENT ? ": no store there yet? The daemon makes it; `--store` names "
+				    "another"
+				  : "");
 		return rc;
 	}
+	rc = check_file(l, &st, diag);
+	if (rc < 0)
+		return rc;
 	version = try_reader(l, "");
 	if (version < 0) {
 		/*
@@ -305,6 +324,11 @@ open_reader(struct store *store, struct lite *l, struct sig_diag *diag)
 		return refuse(store, l, diag, errno_of(sqlite3_errcode(l->db)), "cannot be read");
 	(void)sqlite3_busy_timeout(l->db, (int)store->timeout_ms);
 	rc = check_version(l, version, diag);
+	if (rc == 0 && version == 0) {
+		sig_diag_add(diag, SIG_ERROR, l->path, 0, 0,
+		    "holds no inventory: nothing was ever stored there");
+		rc = -ENOENT;
+	}
 	if (rc == 0 && version < SCHEMA) {
 		sig_diag_add(diag, SIG_ERROR, l->path, 0, 0,
 		    "has schema %lld, this program reads %d: start the daemon once to bring it up "

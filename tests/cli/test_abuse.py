@@ -112,6 +112,15 @@ class Abuse(command.Command):
         self.assertEqual(len(self.json("report", "--json", "--since", "9999999999y", "--store", self.db)), 1)
         self.error("hosts", "--store", "unix:" + self.path("none"), code=1, has="No such file")
         self.error("report", "--socket", "x" * 300, code=1, has="x: ")
+        os.mkfifo(self.path("fifo"))
+        self.write("nothing.db", "")
+        os.symlink("loop", self.path("loop"))
+        for name, has in (("fifo", "is no regular file"), ("packs", "is a folder"), ("nothing.db", "holds no inventory"),
+                          ("loop", "Too many levels"), ("c.pcap", "not a database")):
+            self.error("report", "--store", self.path(name), code=1, has=name + ": ")
+            self.error("report", "--store", self.path(name), code=1, has=has)
+            if name not in ("nothing.db", "loop"):
+                self.error("scan", "--json", "--store", self.path(name), self.cap, code=1, has=has)
         self.run_it("scan", "--json", self.cap, env={"TERM": "", "COLUMNS": "-5", "NO_COLOR": ""})
 
     def test_a_policy_from_windows(self):

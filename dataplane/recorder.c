@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/proto/json.h"
 #include "dataplane/recent.h"
+#include "dataplane/records_file.h"
 #include "signatures/base/text.h"
 
 enum {
@@ -43,7 +43,8 @@ struct dp_recorder {
 	struct store *store;
 	struct dp_evidence *evidence;
 	struct dp_offload *offload;
-	FILE *records;
+	struct dp_records_file *records;
+	int records_errno;
 	int64_t step_us; /* how far the wall clock was set since the start */
 
 	/* --- under the lock --- */
@@ -53,7 +54,6 @@ struct dp_recorder {
 	struct dp_recorder_stats stats; /* copies, made once a second */
 	struct rule_hits rules[RULES_MAX];
 	unsigned n_rules;
-	uint64_t records_written, records_errors;
 
 	_Atomic bool stop, gone, no_more;
 	bool finished; /* under the lock; `done` is told */
@@ -128,10 +128,8 @@ dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsi
 	rc = open_store(r, diag);
 	if (rc == 0 && config->evidence.folder)
 		rc = dp_evidence_open(&config->evidence, &r->evidence, diag);
-	if (rc == 0 && config->records && !(r->records = fopen(config->records, "we"))) {
-		rc = -errno;
-		sig_diag_add(diag, SIG_ERROR, config->records, 0, 0, "%s", strerror(errno));
-	}
+	if (rc == 0 && config->records)
+		rc = dp_records_open(config->records, &r->records, diag);
 	if (rc < 0)
 		goto fail;
 	preload(r);
@@ -148,8 +146,7 @@ dp_recorder_close(struct dp_recorder *r)
 {
 	if (!r)
 		return;
-	if (r->records && fclose(r->records) != 0)
-		r->records_errors++;
+	dp_records_close(r->records);
 	dp_offload_free(r->offload);
 	dp_evidence_close(r->evidence);
 	store_close(r->store);
@@ -254,20 +251,6 @@ count_rule(struct dp_recorder *r, const struct clf_event *e)
 	r->rules[r->n_rules++].hits = 1;
 }
 
-static void
-write_record(struct dp_recorder *r, const struct clf_event *record)
-{
-	json_t *json = proto_record_json(record, NULL);
-	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
-
-	if (line && fprintf(r->records, "%s\n", line) > 0)
-		r->records_written++;
-	else
-		r->records_errors++;
-	free(line);
-	json_decref(json);
-}
-
 /* The fold's callback, under the lock: a finished record. */
 static void
 on_record(void *ctx, const struct clf_event *record)
@@ -278,7 +261,7 @@ on_record(void *ctx, const struct clf_event *record)
 	dp_recent_add(r->recent, record);
 	(void)store_put_record(r->store, record);
 	if (r->records)
-		write_record(r, record);
+		dp_records_put(r->records, record);
 }
 
 /* Times that the workers took while the wall clock was set are shown as it says now. */
@@ -344,8 +327,9 @@ copy_stats(struct dp_recorder *r)
 	store_stats(r->store, &r->stats.store);
 	if (r->evidence)
 		r->stats.evidence = *dp_evidence_stats(r->evidence);
-	r->stats.records_written = r->records_written;
-	r->stats.records_errors = r->records_errors;
+	if (r->records)
+		dp_records_stats(r->records, &r->stats.records_written, &r->stats.records_errors,
+		    &r->records_errno);
 }
 
 static void
@@ -357,7 +341,7 @@ each_second(struct dp_recorder *r, unsigned budget_ms)
 	pthread_mutex_unlock(&r->lock);
 	(void)store_flush(r->store, budget_ms);
 	if (r->records)
-		fflush(r->records);
+		dp_records_flush(r->records);
 	if (r->live) {
 		int64_t step = dp_clock_wall_offset() - r->wall_offset_us;
 		r->step_us = step > STEP_US || step < -STEP_US ? step : 0;
@@ -452,6 +436,11 @@ dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap)
 	struct dp_recorder_stats s;
 
 	dp_recorder_stats(r, &s);
+	if (r->finished && s.records_errors != 0) {
+		snprintf(out, cap, "%s: %s: %llu records are not in it", r->config->records,
+		    strerror(r->records_errno), (unsigned long long)s.records_errors);
+		return true;
+	}
 	if (!r->finished || (s.store.up && s.store.queued + s.store.rows_pending == 0))
 		return false;
 	snprintf(out, cap,

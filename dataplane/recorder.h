@@ -38,7 +38,8 @@ void dp_recorder_finish(struct dp_recorder *r);
 /* The same, and ends the thread. */
 void dp_recorder_stop(struct dp_recorder *r);
 void dp_recorder_close(struct dp_recorder *r);
-/* After finish or stop: true when the store has not got all, and why, as one line. */
+/* After finish or stop: true when the store or the records file has not got all, and why, as one
+ * line. */
 bool dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap);
 /* Turns true when the thread no longer takes events: nobody needs to wait for it. */
 const _Atomic bool *dp_recorder_gone(const struct dp_recorder *r);

@@ -48,8 +48,7 @@ struct dp_store_config {
 struct dp_control_config {
 	char *socket, *group;
 	uint32_t connections, idle_s;
-	bool
-	    read_for_all; /* any local user may read; admin stays root, the group and our own uid */
+	bool read_for_all; /* any local user may read; admin stays root and our own uid */
 };
 
 struct dp_evidence_config {

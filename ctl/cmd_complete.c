@@ -13,9 +13,27 @@
 
 enum { SEEN_MAX = 8192 };
 
-/* Names of vendors or products of all packs, each once; packs that do not load give nothing. */
+static const char *
+vendor_id(const struct sig_info *info)
+{
+	return info->vendor_id;
+}
+
+static const char *
+product_id(const struct sig_info *info)
+{
+	return info->product_id;
+}
+
+static const char *
+country(const struct sig_info *info)
+{
+	return info->country;
+}
+
+/* A word of each signature of all packs, each once; packs that do not load give nothing. */
 static void
-from_packs(bool products)
+from_packs(const char *(*word_of)(const struct sig_info *info))
 {
 	static const char *seen[SEEN_MAX];
 	struct sig_diag diag = { 0 };
@@ -27,7 +45,7 @@ from_packs(bool products)
 	    sig_compile(packs, &rules, &diag) == 0) {
 		for (uint32_t i = 1; i <= sig_ruleset_count(rules) && n < SEEN_MAX; i++) {
 			const struct sig_info *info = sig_ruleset_info(rules, i);
-			const char *word = products ? info->product_id : info->vendor_id;
+			const char *word = word_of(info);
 			unsigned k = 0;
 			while (k < n && strcmp(seen[k], word) != 0)
 				k++;
@@ -98,13 +116,25 @@ values_of(const char *option)
 		{ "--not-seen", "1d, 7d, 30d, 90d" },
 	};
 
-	if (strcmp(option, "--vendor") == 0 || strcmp(option, "--product") == 0)
-		from_packs(option[2] == 'p');
+	if (strcmp(option, "--vendor") == 0)
+		from_packs(vendor_id);
+	else if (strcmp(option, "--product") == 0)
+		from_packs(product_id);
+	else if (strcmp(option, "--country") == 0)
+		from_packs(country);
 	for (unsigned i = 0; strcmp(option, "--category") == 0 && i < pack_categories_count; i++)
 		puts(pack_categories[i]);
 	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (strcmp(lists[i].option, option) == 0)
 			words(lists[i].list);
+}
+
+static void
+verbs(void)
+{
+	for (const struct ctl_verb *const *v = ctl_verbs; *v; v++)
+		if ((*v)->group)
+			puts((*v)->name);
 }
 
 static int
@@ -113,9 +143,7 @@ run(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "verbs", *of = argc > 2 ? argv[2] : "";
 
 	if (strcmp(what, "verbs") == 0) {
-		for (const struct ctl_verb *const *v = ctl_verbs; *v; v++)
-			if ((*v)->group)
-				puts((*v)->name);
+		verbs();
 	} else if (strcmp(what, "options") == 0) {
 		const struct ctl_verb *v = ctl_verb_find(of);
 		options_of(v && v->opts ? v : argc > 3 ? sub_verb(of, argv[3]) : NULL);
@@ -130,7 +158,9 @@ run(int argc, char **argv)
 		else if (strcmp(of, "bypass") == 0)
 			words("on, off");
 		else if (strcmp(of, "hosts") == 0)
-			from_packs(true);
+			from_packs(product_id);
+		else if (strcmp(of, "help") == 0)
+			verbs();
 	}
 	return ctl_finish(CTL_OK);
 }

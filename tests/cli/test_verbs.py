@@ -337,6 +337,8 @@ class Help(command.Command):
     def test_completion(self):
         self.assertEqual(self.run_it("__complete", "values", "--vendor")[0].split(), ["acme", "zeta"])
         self.assertEqual(self.run_it("__complete", "values", "--product")[0].split(), ["edr"])
+        self.assertEqual(self.run_it("__complete", "values", "--country")[0].split(), ["US", "CN"])
+        self.assertEqual(self.run_it("__complete", "arguments", "help")[0], self.run_it("__complete", "verbs")[0])
         self.assertIn("--group-by", self.run_it("__complete", "options", "report")[0].split())
         self.assertIn("--action", self.run_it("__complete", "options", "policy", "simulate")[0].split())
 

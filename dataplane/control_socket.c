@@ -69,8 +69,9 @@ set_owner(const struct dp_config *config, struct sig_diag *diag)
 	if (config->control.group) {
 		gr = getgrnam(config->control.group);
 		if (!gr) {
-			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "control.group: no group \"%s\"",
-			    config->control.group);
+			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+			    "control.group: no group \"%s\": make it (groupadd --system %s)",
+			    config->control.group, config->control.group);
 			return -EINVAL;
 		}
 		if (chown(path, (uid_t)-1, gr->gr_gid) < 0) {

@@ -8,6 +8,7 @@
 
 #include "ctl/packs.h"
 #include "ctl/proto/filter.h"
+#include "ctl/proto/json.h"
 #include "ctl/proto/status.h"
 #include "ctl/report.h"
 #include "ctl/rows.h"
@@ -170,14 +171,16 @@ on_progress(void *ctx, const char *path, uint64_t done, uint64_t size)
 	struct scan_run *r = ctx;
 	char a[CTL_HUMAN_MAX], b[CTL_HUMAN_MAX];
 
-	if (!r->bar)
+	char *shown = r->bar ? proto_printable(path) : NULL;
+	if (!shown)
 		return;
 	r->bar_shown = true;
 	if (size > 0)
-		fprintf(stderr, "\r\033[K%.40s: %3llu %% of %s", path,
+		fprintf(stderr, "\r\033[K%.40s: %3llu %% of %s", shown,
 		    (unsigned long long)(done * 100 / size), ctl_human_bytes(size, b));
 	else
-		fprintf(stderr, "\r\033[K%.40s: %s", path, ctl_human_bytes(done, a));
+		fprintf(stderr, "\r\033[K%.40s: %s", shown, ctl_human_bytes(done, a));
+	free(shown);
 }
 
 static void

@@ -53,13 +53,30 @@ sig_diag_add(struct sig_diag *d, enum sig_severity severity, const char *file, u
 		d->msgs[d->n++] = (struct sig_diag_msg){ .severity = severity, .text = text };
 }
 
+/* One line, whatever a file's name or its text held: nothing moves the cursor. */
+static void
+print_line(const char *text, FILE *to)
+{
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c == 0x7f)
+			fprintf(to, "\\x%02x", c);
+		else
+			putc(c, to);
+	}
+	putc('\n', to);
+}
+
 void
 sig_diag_print(const struct sig_diag *d, FILE *to)
 {
 	static const char *const prefix[] = { "note: ", "warning: ", "" };
 
-	for (unsigned i = 0; i < d->n; i++)
-		fprintf(to, "%s%s\n", prefix[d->msgs[i].severity], d->msgs[i].text);
+	for (unsigned i = 0; i < d->n; i++) {
+		fputs(prefix[d->msgs[i].severity], to);
+		print_line(d->msgs[i].text, to);
+	}
 	if (d->dropped)
 		fprintf(to, "and %u more\n", d->dropped);
 }

@@ -128,6 +128,30 @@ class Abuse(command.Command):
         self.assertEqual(self.json("policy", "check", "--json", good)["mode"], "shadow")
         self.error("policy", "check", self.write("b.yaml", b"\xef\xbb\xbfformat: 1\nmdoe: shadow\n"), code=2, has="b.yaml:2:1: ")
 
+    def test_hostile_file_names(self):
+        """On a terminal too, where a bar shows the file's name."""
+        import pty
+        name = self.path("x\x1b[2J\r\n.pcap")
+        os.rename(self.cap, name)
+        for args in (("scan", "--json", self.path("n\x1b[2J\n")), ("policy", "check", self.path("n\x1b[2J\n")),
+                     ("report", "--store", self.path("n\x1b[2J\n"))):
+            err = self.run_it(*args, code=2 if args[0] == "policy" else 1)[1]
+            self.assertEqual((err.count("\n"), "\x1b" in err), (1, False), err)
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(command.BIN, [command.BIN, "scan", name], {**os.environ, "TERM": "xterm",
+                                                                 "PHONEHOME_PACKS": self.path("packs")})
+        out = b""
+        try:
+            while chunk := os.read(fd, 4096):
+                out += chunk
+        except OSError:
+            pass
+        os.waitpid(pid, 0)
+        os.close(fd)
+        self.assertIn(b"\r\x1b[K", out)  # the bar
+        self.assertNotIn(b"\x1b[2J", out)
+
     def test_no_formula_in_csv(self):
         """A cell that a spreadsheet would calculate: DDE and HYPERLINK begin with these signs."""
         flows = []

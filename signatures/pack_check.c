@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signatures/base/hash.h"
 #include "signatures/base/yaml.h"
 #include "signatures/pack.h"
 #include "signatures/pattern.h"
@@ -13,11 +14,19 @@
 
 enum { PAYLOAD_MAX = 256, OFFSET_MAX = 1024, NEAR_MAX = 1000 };
 
+enum { OWN_NAMES = 256 };
+
 struct check {
 	const struct pack_file *file;
 	struct sig_diag *diag;
 	struct pack_where *where;
 	unsigned faults;
+	/* Ends of patterns that were found to be no public suffix, by their hash: many share one.
+	 */
+	struct {
+		const char *key;
+		size_t len;
+	} own[OWN_NAMES];
 };
 
 /* A place in the file, worded only for a fault: `key`, or `key[index]`, below `up`. */
@@ -126,13 +135,20 @@ check_products(struct check *c)
 
 /* Whether anybody may register names right below the key: libpsl's list, private section too. */
 static bool
-is_public_suffix(const struct sig_pattern *p)
+is_public_suffix(struct check *c, const struct sig_pattern *p)
 {
+	size_t slot = sig_hash(p->key, p->key_len, 0) % OWN_NAMES;
 	char key[256];
 
+	if (c->own[slot].len == p->key_len && memcmp(c->own[slot].key, p->key, p->key_len) == 0)
+		return false;
 	memcpy(key, p->key, p->key_len);
 	key[p->key_len] = '\0';
-	return psl_is_public_suffix(psl_builtin(), key) != 0;
+	if (psl_is_public_suffix(psl_builtin(), key) != 0)
+		return true;
+	c->own[slot].key = p->key;
+	c->own[slot].len = p->key_len;
+	return false;
 }
 
 /* Whether the label right below the key has a character of its own, so that `*` is not all of it.
@@ -156,7 +172,7 @@ check_host(struct check *c, const struct place *where, const char *text, bool sh
 		FAULT(c, where, "host pattern '%s' %s", text, why);
 		return;
 	}
-	if ((p.open == SIG_OPEN_NO && !p.head) || !is_public_suffix(&p))
+	if ((p.open == SIG_OPEN_NO && !p.head) || !is_public_suffix(c, &p))
 		return;
 	/* `vendor-#.s3.amazonaws.com`: somebody else may own the next number. */
 	if (shared && p.open == SIG_OPEN_NO && has_literal_end(&p))

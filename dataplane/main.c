@@ -199,12 +199,16 @@ finish_replay(struct dp_plane *plane)
 	return EXIT_FAILED;
 }
 
-/* test_hooks: an engine that hangs for a while, for the tests of the watchdog. */
+/* test_hooks: an engine that hangs for a while, for the tests of the watchdog and of overload. The
+ * signal's value, where it has one: the worker, and above its 8 bits the milliseconds. */
 static void
-stall_first_worker(struct dp_plane *plane)
+stall_a_worker(struct dp_plane *plane, const struct signalfd_siginfo *got)
 {
-	atomic_store(&plane->workers[0].stall_ms, 3000);
-	atomic_fetch_or(&plane->workers[0].asked, DP_ASK_STALL);
+	uint32_t value = got->ssi_code == SI_QUEUE ? (uint32_t)got->ssi_int : 3000u << 8;
+	struct dp_worker *w = &plane->workers[(value & 0xff) % plane->n_workers];
+
+	atomic_store(&w->stall_ms, value >> 8);
+	atomic_fetch_or(&w->asked, DP_ASK_STALL);
 }
 
 static int
@@ -227,7 +231,7 @@ wait_and_serve(struct dp_plane *plane)
 			if (got.ssi_signo == SIGHUP)
 				dp_reload_ask(plane);
 			else if (got.ssi_signo == SIGUSR1)
-				stall_first_worker(plane);
+				stall_a_worker(plane, &got);
 			else
 				break;
 		}

@@ -11,6 +11,7 @@
 
 #include "dataplane/dns_state.h"
 #include "dataplane/plane.h"
+#include "dataplane/spread.h"
 #include "dataplane/tx.h"
 
 enum { RING_FRAMES = 1024, EVIDENCE_RING = 4 << 20 };
@@ -86,7 +87,7 @@ make_rings(struct dp_plane *plane, struct dp_worker *w, struct sig_diag *diag)
 			continue;
 		snprintf(name, sizeof(name), "spread-%u-%u", w->id, to);
 		w->spread[to] = rte_ring_create(
-		    name, RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		    name, DP_SPREAD_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		snprintf(name, sizeof(name), "back-%u-%u", w->id, to);
 		w->back[to] = rte_ring_create(
 		    name, RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);

@@ -9,7 +9,7 @@
 #include "signatures/base/bytes.h"
 #include "signatures/base/hash.h"
 
-enum { VLANS_MAX = 3, MPLS_MAX = 3 };
+enum { VLANS_MAX = 3, MPLS_MAX = 3, SENDING_PATIENCE = 4096 };
 
 /* The EtherType behind the tags; moves over them. */
 static uint16_t
@@ -69,12 +69,62 @@ dp_spread_room(const struct dp_worker *w)
 	return true;
 }
 
+/* Frames of the other worker's that wait for us, the owner of a transmit queue. */
+static void
+drain_back(struct dp_worker *w, unsigned from)
+{
+	struct rte_mbuf *mbufs[CLF_BURST_MAX];
+	unsigned n;
+
+	do {
+		n = rte_ring_sc_dequeue_burst(
+		    w->all[from].back[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
+		w->count.ring_in += n;
+		dp_spread_forward(w, mbufs, n, &w->count);
+	} while (n == CLF_BURST_MAX);
+}
+
+/*
+ * The ring to a worker is full: makes way for frames that came in on src to go out from here. What
+ * lies in the ring is stale from now on; what is being sent this moment is waited for. False: it
+ * cannot be done in order.
+ */
+static bool
+make_way(struct dp_worker *w, const struct dp_source *src, unsigned to)
+{
+	const struct dp_port *in = &w->ports->port[src->index];
+	const _Atomic bool *sending = &w->all[to].spread_sending[w->id];
+
+	if (in->peer == DP_NO_PORT)
+		return true; /* a mirror: nothing goes anywhere */
+	/* Either we see it sending, or it sees the mark before it sends: both sides put a full
+	 * barrier between their store and their load. */
+	atomic_store(&w->spread_stale[to], w->spread_put[to]);
+	for (unsigned i = 0; atomic_load(sending); i++) {
+		if (i == SENDING_PATIENCE)
+			return false;
+		rte_pause();
+	}
+	/* What it has sent may still lie in the ring to the owner of its transmit queue. */
+	unsigned queues = w->ports->port[in->peer].n_tx;
+	if (to < queues)
+		return true;
+	unsigned owner = to % queues;
+	if (owner == w->id) {
+		drain_back(w, to);
+		return true;
+	}
+	return w->id % queues == owner && rte_ring_empty(w->all[to].back[owner]);
+}
+
 unsigned
 dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n)
 {
 	struct rte_mbuf *late[CLF_BURST_MAX];
 	unsigned mine = 0, n_late = 0;
+	uint32_t full = 0, way = 0; /* one bit a worker */
 
+	_Static_assert(DP_WORKERS_MAX <= 32, "one bit a worker");
 	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < n; i++) {
@@ -82,18 +132,59 @@ dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf 
 		unsigned to = dp_spread_worker(
 		    rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, w->n_workers);
 		m->port = src->port;
-		if (to == w->id)
+		if (to == w->id) {
 			mbufs[mine++] = m;
-		else if (rte_ring_sp_enqueue(w->spread[to], m) == 0)
+			continue;
+		}
+		if (!(full & 1u << to) && rte_ring_sp_enqueue(w->spread[to], m) == 0) {
 			w->count.ring_out++;
-		else
+			w->spread_put[to]++;
+			continue;
+		}
+		/* The rest of this burst goes after this one. */
+		if (!(full & 1u << to) && make_way(w, src, to))
+			way |= 1u << to;
+		full |= 1u << to;
+		if (way & 1u << to)
 			late[n_late++] = m;
+		else
+			dp_tx_drop(&m, 1, src->index, DP_DROP_RING_FULL, &w->count);
 	}
-	/* The other worker is behind: the wire stays a wire. */
 	w->count.uninspected += n_late;
 	if (n_late != 0)
 		dp_tx_forward(w, src->index, late, n_late, &w->count);
 	return mine;
+}
+
+/* Drops those at the front that others went before. */
+static unsigned
+drop_stale(struct dp_worker *w, struct dp_spread_burst *b, struct dp_counters *count)
+{
+	uint64_t stale = atomic_load(&w->all[b->from].spread_stale[w->id]);
+	unsigned n = stale < b->first ? 0 : (unsigned)RTE_MIN(stale - b->first + 1, b->n);
+
+	for (unsigned i = 0; i < n; i++)
+		dp_tx_drop(
+		    &b->mbufs[i], 1, w->ports->by_id[b->mbufs[i]->port], DP_DROP_LATE, count);
+	return n;
+}
+
+void
+dp_spread_take(
+    struct dp_worker *w, unsigned from, struct dp_spread_burst *b, struct dp_counters *count)
+{
+	b->from = from;
+	b->n = rte_ring_sc_dequeue_burst(
+	    w->all[from].spread[w->id], (void **)b->mbufs, CLF_BURST_MAX, &b->left);
+	if (b->n == 0)
+		return;
+	b->first = w->spread_taken[from] + 1;
+	w->spread_taken[from] += b->n;
+	count->ring_in += b->n;
+	unsigned stale = drop_stale(w, b, count);
+	b->n -= stale;
+	b->first += stale;
+	memmove(b->mbufs, b->mbufs + stale, b->n * sizeof(b->mbufs[0]));
 }
 
 /* Frames of one port out of a mix: moved to `out`, the rest packed to the front. */
@@ -119,19 +210,36 @@ pick(struct rte_mbuf **mbufs, struct clf_result *results, unsigned *n, struct rt
 	return picked;
 }
 
-void
-dp_spread_results(
-    struct dp_worker *w, struct rte_mbuf **mbufs, const struct clf_result *results, unsigned n)
+static void
+send_results(struct dp_worker *w, struct rte_mbuf **mbufs, struct clf_result *results, unsigned n)
 {
-	struct clf_result rest[CLF_BURST_MAX], part_results[CLF_BURST_MAX];
+	struct clf_result part_results[CLF_BURST_MAX];
 	struct rte_mbuf *part[CLF_BURST_MAX];
 
-	memcpy(rest, results, n * sizeof(rest[0]));
 	while (n != 0) {
 		uint16_t index = w->ports->by_id[mbufs[0]->port];
-		unsigned picked = pick(mbufs, rest, &n, part, part_results);
+		unsigned picked = pick(mbufs, results, &n, part, part_results);
 		dp_tx_results(w, index, part, part_results, picked);
 	}
+}
+
+void
+dp_spread_end(struct dp_worker *w, struct dp_spread_burst *b, const struct clf_result *results,
+    struct dp_counters *count)
+{
+	_Atomic bool *sending = &w->spread_sending[b->from];
+	struct clf_result rest[CLF_BURST_MAX];
+
+	atomic_store(sending, true);
+	unsigned stale = drop_stale(w, b, count);
+	b->n -= stale;
+	if (results) {
+		memcpy(rest, results + stale, b->n * sizeof(rest[0]));
+		send_results(w, b->mbufs + stale, rest, b->n);
+	} else {
+		dp_spread_forward(w, b->mbufs + stale, b->n, count);
+	}
+	atomic_store_explicit(sending, false, memory_order_release);
 }
 
 void

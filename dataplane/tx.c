@@ -16,9 +16,8 @@ enum {
 static void drop_unsent(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
     const struct clf_result *results, unsigned n);
 
-/* Frames that came in on port `index` and go no further. */
-static void
-drop(struct rte_mbuf **mbufs, unsigned n, uint16_t index, enum dp_drop reason,
+void
+dp_tx_drop(struct rte_mbuf **mbufs, unsigned n, uint16_t index, enum dp_drop reason,
     struct dp_counters *count)
 {
 	rte_pktmbuf_free_bulk(mbufs, n);
@@ -32,7 +31,7 @@ dp_tx_drain_ring(struct dp_worker *w, struct rte_ring *ring)
 
 	while (rte_ring_sc_dequeue(ring, (void **)&m) == 0) {
 		w->count.ring_in++;
-		drop(&m, 1, w->ports->by_id[m->port], DP_DROP_STOP, &w->count);
+		dp_tx_drop(&m, 1, w->ports->by_id[m->port], DP_DROP_STOP, &w->count);
 	}
 }
 
@@ -46,7 +45,7 @@ send_by_ring(struct dp_worker *w, unsigned owner, uint16_t index, struct rte_mbu
 	unsigned sent = rte_ring_sp_enqueue_burst(w->back[owner], (void **)mbufs, n, NULL);
 	count->ring_out += sent;
 	if (sent < n)
-		drop(mbufs + sent, n - sent, index, DP_DROP_RING_FULL, count);
+		dp_tx_drop(mbufs + sent, n - sent, index, DP_DROP_RING_FULL, count);
 }
 
 void
@@ -62,7 +61,7 @@ dp_tx_forward(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs, unsi
 	}
 	const struct dp_port *out = &w->ports->port[in->peer];
 	if (unlikely(atomic_load_explicit(&out->gone, memory_order_relaxed))) {
-		drop(mbufs, n, index, DP_DROP_NO_PORT, count);
+		dp_tx_drop(mbufs, n, index, DP_DROP_NO_PORT, count);
 		return;
 	}
 	if (w->id >= out->n_tx) {
@@ -78,7 +77,7 @@ dp_tx_forward(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs, unsi
 	}
 	count->port[in->peer].tx += sent;
 	if (unlikely(sent < n))
-		drop(mbufs + sent, n - sent, index, DP_DROP_TX_FULL, count);
+		dp_tx_drop(mbufs + sent, n - sent, index, DP_DROP_TX_FULL, count);
 }
 
 void
@@ -171,10 +170,10 @@ drop_unsent(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
 
 	for (unsigned i = 0; i < n; i++) {
 		switch (results[i].verdict) {
-		case CLF_DROP: drop(&mbufs[i], 1, index, DP_DROP_POLICY, &w->count); break;
+		case CLF_DROP: dp_tx_drop(&mbufs[i], 1, index, DP_DROP_POLICY, &w->count); break;
 		case CLF_RESET:
 			reject(w, index, mbufs[i], &results[i]);
-			drop(&mbufs[i], 1, index, DP_DROP_RESET, &w->count);
+			dp_tx_drop(&mbufs[i], 1, index, DP_DROP_RESET, &w->count);
 			break;
 		default: pass[n_pass++] = mbufs[i]; break;
 		}

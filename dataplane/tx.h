@@ -17,6 +17,9 @@ void dp_tx_results(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs,
 /* Sends all on without a look; `count`: the worker's, or the stand-in's. */
 void dp_tx_forward(struct dp_worker *w, uint16_t index, struct rte_mbuf **mbufs, unsigned n,
     struct dp_counters *count);
+/* Frees frames that came in on port `index` and can go no further. */
+void dp_tx_drop(struct rte_mbuf **mbufs, unsigned n, uint16_t index, enum dp_drop reason,
+    struct dp_counters *count);
 /* Frees what is left in a ring; at the end, main thread. */
 void dp_tx_drain_ring(struct dp_worker *w, struct rte_ring *ring);
 

@@ -163,18 +163,18 @@ stand_in(struct dp_worker *w)
 		moved += n;
 	}
 	for (unsigned from = 0; w->ports->spread && from < w->n_workers; from++) {
+		struct dp_spread_burst b;
 		if (from == w->id)
 			continue;
-		struct rte_ring *rings[2] = { w->all[from].spread[w->id],
-			w->all[from].back[w->id] };
-		for (int k = 0; k < 2; k++) {
-			n = rte_ring_sc_dequeue_burst(
-			    rings[k], (void **)mbufs, CLF_BURST_MAX, NULL);
-			c->ring_in += n;
-			c->uninspected += k == 0 ? n : 0;
-			dp_spread_forward(w, mbufs, n, c);
-			moved += n;
-		}
+		dp_spread_take(w, from, &b, c);
+		c->uninspected += b.n;
+		if (b.n != 0)
+			dp_spread_end(w, &b, NULL, c);
+		n = rte_ring_sc_dequeue_burst(
+		    w->all[from].back[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
+		c->ring_in += n;
+		dp_spread_forward(w, mbufs, n, c);
+		moved += b.n + n;
 	}
 	return moved;
 }

@@ -16,6 +16,8 @@
 #include "dataplane/tx.h"
 #include "dataplane/worker_round.h"
 
+enum { BACK_BURSTS = 8 }; /* of a ring in one round: more than one round puts there */
+
 static inline uint8_t
 frame_flags(const struct rte_mbuf *m)
 {
@@ -68,29 +70,37 @@ burst_time(struct dp_worker *w, const struct clf_frame *frames, unsigned n)
 	return w->now_us;
 }
 
-/* Frames that this worker inspects, all from one port (src) or from any (src NULL: out of a ring,
- * each mbuf names its port). */
-static void
-inspect(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf **mbufs, unsigned n)
+/*
+ * The engine's part for a burst, all from one port or each from the port that its mbuf names.
+ * ret_results: what to make of them, NULL: all pass. False: it hung so long that the stand-in has
+ * sent later frames; these are dropped.
+ */
+static bool
+inspect(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned n, struct clf_result *results,
+    const struct clf_result **ret_results)
 {
 	struct clf_frame frames[CLF_BURST_MAX];
-	struct clf_result results[CLF_BURST_MAX];
 
 	fill_frames(w, mbufs, n, frames);
+	w->stood_in = false;
 	dp_hold_enter(w);
 	bool stop = clf_burst(w->engine, frames, n, burst_time(w, frames, n), results);
 	dp_hold_leave(w);
 	if (w->evidence)
 		dp_evidence_keep(w, frames, results, n);
-	if (src)
-		dp_tx_results(w, src->index, mbufs, stop ? results : NULL, n);
-	else
-		dp_spread_results(w, mbufs, results, n);
+	*ret_results = stop ? results : NULL;
+	if (likely(!w->stood_in))
+		return true;
+	for (unsigned i = 0; i < n; i++)
+		dp_tx_drop(&mbufs[i], 1, w->ports->by_id[mbufs[i]->port], DP_DROP_LATE, &w->count);
+	return false;
 }
 
 static unsigned
 poll_source(struct dp_worker *w, struct dp_source *src)
 {
+	struct clf_result results[CLF_BURST_MAX];
+	const struct clf_result *verdicts;
 	struct rte_mbuf *mbufs[CLF_BURST_MAX];
 	unsigned n = rte_eth_rx_burst(src->port, src->queue, mbufs, CLF_BURST_MAX);
 
@@ -106,9 +116,29 @@ poll_source(struct dp_worker *w, struct dp_source *src)
 	unsigned mine = n;
 	if (unlikely(w->ports->spread) && !w->ports->port[src->index].symmetric)
 		mine = dp_spread_out(w, src, mbufs, n);
-	if (mine != 0)
-		inspect(w, src, mbufs, mine);
+	if (mine != 0 && inspect(w, mbufs, mine, results, &verdicts))
+		dp_tx_results(w, src->index, mbufs, verdicts, mine);
 	return n;
+}
+
+/* A burst that another worker has passed on. When we are far behind, it goes on uninspected. */
+static unsigned
+poll_spread(struct dp_worker *w, unsigned from)
+{
+	struct clf_result results[CLF_BURST_MAX];
+	const struct clf_result *verdicts;
+	struct dp_spread_burst b;
+
+	dp_spread_take(w, from, &b, &w->count);
+	if (b.n == 0)
+		return 0;
+	if (unlikely(b.left > DP_SPREAD_HIGH) && !w->lossless) {
+		w->count.uninspected += b.n;
+		dp_spread_end(w, &b, NULL, &w->count);
+	} else if (inspect(w, b.mbufs, b.n, results, &verdicts)) {
+		dp_spread_end(w, &b, verdicts, &w->count);
+	}
+	return b.n;
 }
 
 /* room: whether what is inspected now could be sent by ring. What others have inspected can always
@@ -122,21 +152,17 @@ poll_rings(struct dp_worker *w, bool room)
 	for (unsigned from = 0; from < w->n_workers; from++) {
 		if (from == w->id)
 			continue;
-		unsigned n = !room ? 0
-				   : rte_ring_sc_dequeue_burst(w->all[from].spread[w->id],
-					 (void **)mbufs, CLF_BURST_MAX, NULL);
-		if (n != 0) {
-			w->count.ring_in += n;
-			inspect(w, NULL, mbufs, n);
-		}
-		got += n;
-		n = rte_ring_sc_dequeue_burst(
-		    w->all[from].back[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
-		if (n != 0) {
+		if (room)
+			got += poll_spread(w, from);
+		for (unsigned i = 0; i < BACK_BURSTS; i++) {
+			unsigned n = rte_ring_sc_dequeue_burst(
+			    w->all[from].back[w->id], (void **)mbufs, CLF_BURST_MAX, NULL);
 			w->count.ring_in += n;
 			dp_spread_forward(w, mbufs, n, &w->count);
+			got += n;
+			if (n < CLF_BURST_MAX)
+				break;
 		}
-		got += n;
 	}
 	return got;
 }

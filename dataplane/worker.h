@@ -25,7 +25,8 @@ enum dp_drop {
 	DP_DROP_RESET,	   /* verdict reset */
 	DP_DROP_TX_FULL,   /* the other port took no more, after some patience */
 	DP_DROP_NO_PORT,   /* the other port was unplugged */
-	DP_DROP_RING_FULL, /* the worker that owns the transmit queue is behind */
+	DP_DROP_RING_FULL, /* the worker that inspects it, or owns the transmit queue, is behind */
+	DP_DROP_LATE,	   /* held up by a worker that hangs: later ones went before it */
 	DP_DROP_STOP,	   /* still in a ring when the daemon stopped */
 	DP_DROP_MAX
 };
@@ -106,14 +107,20 @@ struct dp_worker {
 	uint64_t reject_tokens, reject_us; /* rate of ICMP errors */
 	struct dp_counters count;
 	struct dp_evidence_seen *seen;
+	uint64_t spread_put[DP_WORKERS_MAX];   /* [to]: frames passed on so far */
+	uint64_t spread_taken[DP_WORKERS_MAX]; /* [from]: frames taken; who holds the queues */
+	bool stood_in;			       /* the stand-in had the queues since the burst */
 
 	/* --- shared: who writes is said --- */
 	_Alignas(RTE_CACHE_LINE_SIZE) _Atomic uint32_t hold; /* enum dp_hold: worker and watchdog */
 	_Atomic uint64_t beat;				     /* rounds begun; worker */
-	_Atomic uint32_t asked;	     /* enum dp_ask: others set, the worker clears */
-	_Atomic uint32_t stall_ms;   /* test hook */
-	_Atomic bool ended;	     /* the worker has flushed and left */
-	_Atomic uint64_t snapshots;  /* taken so far; worker */
+	_Atomic uint32_t asked;	    /* enum dp_ask: others set, the worker clears */
+	_Atomic uint32_t stall_ms;  /* test hook */
+	_Atomic bool ended;	    /* the worker has flushed and left */
+	_Atomic uint64_t snapshots; /* taken so far; worker */
+	_Atomic uint64_t
+	    spread_stale[DP_WORKERS_MAX]; /* [to]: of spread_put, to be dropped; worker */
+	_Atomic bool spread_sending[DP_WORKERS_MAX]; /* [from]; who holds the queues */
 	struct dp_counters snapshot; /* the worker writes it before it counts `snapshots` up */
 
 	/* the stand-in's, while it holds the queues */

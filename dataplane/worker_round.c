@@ -24,6 +24,7 @@ static const char *const drop_names[DP_DROP_MAX] = {
 	[DP_DROP_TX_FULL] = "tx-full",
 	[DP_DROP_NO_PORT] = "no-port",
 	[DP_DROP_RING_FULL] = "ring-full",
+	[DP_DROP_LATE] = "late",
 	[DP_DROP_STOP] = "stop",
 };
 
@@ -185,6 +186,7 @@ dp_hold_wait(struct dp_worker *w)
 	atomic_compare_exchange_strong(&w->hold, &expect, DP_HOLD_WANTED);
 	while (atomic_load_explicit(&w->hold, memory_order_acquire) != DP_HOLD_WORKER)
 		rte_pause();
+	w->stood_in = true;
 }
 
 bool

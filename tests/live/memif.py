@@ -6,8 +6,10 @@ under way than a ring holds, and holds every frame that comes out against what w
 lost by the daemon, however busy the machine is.
 """
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -19,7 +21,7 @@ WINDOW = 448
 class Memif(Wire):
     """with Memif(workers) as w: a daemon that is ready; w.load(tool, seconds) sends through it."""
 
-    def __init__(self, workers, *more, packs=PACKS, policy=None):  # pylint: disable=super-init-not-called
+    def __init__(self, workers, *more, packs=PACKS, policy=None, config=None):  # pylint: disable=super-init-not-called
         self.dir = tempfile.TemporaryDirectory(prefix="phonehome-memif-")
         self.work, self.workers = self.dir.name, workers
         self.socket = f"{self.work}/control.sock"
@@ -27,6 +29,10 @@ class Memif(Wire):
         self.policy("monitor" if policy is None else "enforce", policy or ())
         self.args = ["--no-huge", "--pair", " ".join(self.memif("server")), "--workers", str(workers), "--packs", packs,
                      "--policy", self.policy_file, "--store", f"{self.work}/db", "--socket", self.socket, *more]
+        if config:
+            with open(f"{self.work}/phonehomed.yaml", "w", encoding="ascii") as f:
+                f.write(config)
+            self.args += ["-c", f.name]
         self.daemon, self.sender = None, None
 
     def memif(self, role):
@@ -49,15 +55,20 @@ class Memif(Wire):
                     p.wait()
         self.dir.cleanup()
 
-    def send(self, tool, seconds):
-        """Starts to send; ends by itself after so many seconds, or earlier by sent()."""
+    def send(self, tool, seconds, window=WINDOW):
+        """Starts to send; ends by itself after so many seconds, or earlier by sent(). window 0: as much as goes."""
         cpus = ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
         args = [tool, "--no-huge", "-m", "96", "--no-pci", "--no-telemetry", "--log-level=*:4", "--lcores", f"0@({cpus})",
                 "--file-prefix", os.path.basename(self.work)]
         for dev in self.memif("client"):
             args += ["--vdev", dev]
-        self.sender = subprocess.Popen(args + ["--", str(seconds), str(WINDOW)], stdin=subprocess.DEVNULL, stdout=-1,
+        self.sender = subprocess.Popen(args + ["--", str(seconds), str(window)], stdin=subprocess.DEVNULL, stdout=-1,
                                        stderr=subprocess.STDOUT, text=True)
+
+    def stall(self, worker, ms):
+        """The worker's engine hangs for so long (a test hook)."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        check(libc.sigqueue(self.daemon.pid, int(signal.SIGUSR1), ctypes.c_void_p(worker | ms << 8)) == 0, "sigqueue")
 
     def sent(self, stop=True):
         """What the sender found, after its last frame has come back."""
@@ -73,7 +84,7 @@ class Memif(Wire):
         for way in ways:
             check(way["sent"] > 1000 and way["received"] == way["sent"], f"frames are missing: {got} {frames}")
             check(way["changed"] == 0, f"bytes changed: {got}")
-            check(way["reordered"] == 0 or status["watchdog"]["takeovers"] != 0, f"order: {got} {frames}")
+            check(way["missing"] == way["reordered"] == 0 or status["watchdog"]["takeovers"] != 0, f"order: {got} {frames}")
         sent = sum(way["sent"] for way in ways)
         check(frames["rx"] == frames["forwarded"] == sent and frames["dropped_total"] == 0 and frames["in_flight"] == 0 and
               frames["rx_bytes"] == sum(way["bytes"] for way in ways), f"counters of {sent} frames: {frames}")

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/eal_folder.h"
 #include "signatures/base/hash.h"
 
 enum { ARGS_MAX = 24 + DP_LINKS_MAX * 4 };
@@ -243,7 +244,7 @@ dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_
 	int rc;
 
 	size_mbufs(config, &e);
-	snprintf(e.prefix, sizeof(e.prefix), "phonehome-%08x", (unsigned)(id ^ (id >> 32)));
+	snprintf(e.prefix, sizeof(e.prefix), DP_EAL_PREFIX "%08x", (unsigned)(id ^ (id >> 32)));
 	add(&a, "phonehomed");
 	rc = choose_memory(config, &e, &a, diag);
 	if (rc < 0)
@@ -267,6 +268,7 @@ dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_
 		    config->verbose ? "" : " (--verbose lets DPDK tell more)");
 		return -EIO;
 	}
+	(void)dp_eal_sweep(rte_eal_get_runtime_dir());
 	*ret_eal = e;
 	return 0;
 }
@@ -274,7 +276,11 @@ dp_eal_start(const struct dp_config *config, struct dp_eal *ret_eal, struct sig_
 void
 dp_eal_stop(void)
 {
+	const char *folder = rte_eal_get_runtime_dir();
+
 	rte_eal_cleanup();
+	if (strstr(folder, "/" DP_EAL_PREFIX))
+		dp_eal_remove_folder(folder);
 	rte_openlog_stream(NULL);
 	if (dpdk_log.stream)
 		fclose(dpdk_log.stream);

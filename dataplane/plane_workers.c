@@ -14,7 +14,7 @@
 #include "dataplane/spread.h"
 #include "dataplane/tx.h"
 
-enum { RING_FRAMES = 1024, EVIDENCE_RING = 4 << 20 };
+enum { RING_FRAMES = 4096, EVIDENCE_RING = 4 << 20 };
 
 static int make_engine(struct dp_plane *plane, struct dp_worker *w, struct sig_diag *diag);
 static int make_rings(struct dp_plane *plane, struct dp_worker *w, struct sig_diag *diag);

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from memif import Memif
-from wire import PACKS, check, skip, wait_for
+from wire import PACKS, check, own_memory_kb, skip, wait_for
 
 RELOADS = int(os.environ.get("PHONEHOME_RELOADS", "1000"))
 LONGEST_S = 40
@@ -22,12 +22,6 @@ GROWTH_KB = 1024
 RULE = [("no-telemetry", "product: [falcon], function: [telemetry]", "drop")]
 MORE = RULE + [("no-360", "vendor: [qihoo-360]", "reset")]
 GOOD_PACKS = ["crowdstrike", "qihoo-360"]
-
-
-def memory_kb(pid):
-    """Its own memory: the packet buffers, which are shared, are touched one after the other for as long as frames flow."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
 
 
 def bad_policies():
@@ -94,9 +88,9 @@ def under_load(w, packs):
         one(w, packs, done)
         done += 1
         if done == RELOADS // 10:  # by then every kind of file was read a few times
-            grown_from = memory_kb(w.daemon.pid)
+            grown_from = own_memory_kb(w.daemon.pid)
     check(done >= 20, f"{done} reloads in {LONGEST_S} s")
-    growth = memory_kb(w.daemon.pid) - (grown_from or memory_kb(w.daemon.pid))
+    growth = own_memory_kb(w.daemon.pid) - (grown_from or own_memory_kb(w.daemon.pid))
     sent = w.whole(w.sent())
     print(f"{done} reloads, half of them refused, beside {sent} frames: none lost, changed or out of order; {growth} KB more")
     check(growth <= GROWTH_KB, f"memory grew by {growth} KB over {done} reloads")

@@ -69,6 +69,15 @@ def wait_for(what, fn, seconds=30.0):
     raise SystemExit(f"FAILED: waited {seconds} s for {what}")
 
 
+LIMITS = "flows: 65536, inspecting: 4096, stream_mb: 16, tcp_closed_s: 1"
+
+
+def own_memory_kb(pid):
+    """What is its own: packet buffers are shared with other processes, and touched one after the other."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
+
+
 class Wire:
     """One bench. driver: af_packet, af_xdp or tap."""
 
@@ -148,7 +157,7 @@ class Wire:
         with open(self.policy_file, "w", encoding="utf-8") as f:
             f.write(text)
 
-    def start(self, *more, config="", expect_ready=True):
+    def start(self, *more, config="", limits=LIMITS, expect_ready=True):
         a, b = self.devices()
         conf = os.path.join(self.work, "phonehomed.yaml")
         link = f"  - {{mirror: \"{a}\"}}\n" if self.mirror else f"  - {{pair: [\"{a}\", \"{b}\"]}}\n"
@@ -156,7 +165,7 @@ class Wire:
             f.write(f"sensor: live\nmemory: {self.memory}\nworkers: {self.workers}\nidle: sleep\nlinks:\n{link}"
                     f"packs: {PACKS}\ncontrol: {{socket: {self.socket}}}\n"
                     f"store: {{url: {self.work}/store.db}}\n"
-                    "limits: {flows: 65536, inspecting: 4096, stream_mb: 16, tcp_closed_s: 1}\n" + config)
+                    f"limits: {{{limits}}}\n" + config)
         if not os.path.exists(self.policy_file):
             self.policy()
         self.log = open(os.path.join(self.work, "daemon.log"), "w+b")

@@ -98,4 +98,5 @@ def main():
     print(f"{len(frames)} frames one way and {len(back)} the other, by one worker and by two: none lost, changed or out of order")
 
 
-main()
+if __name__ == "__main__":
+    main()

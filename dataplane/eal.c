@@ -181,12 +181,22 @@ choose_memory(
 	return 0;
 }
 
-/* Workers sit on CPUs of their own where there are enough; the main lcore floats over all. */
+static bool
+has_worker(const struct dp_config *config, const struct dp_eal *e, int cpu)
+{
+	for (unsigned w = 0; w < config->workers; w++)
+		if (e->cpus[w] == cpu)
+			return true;
+	return false;
+}
+
+/* Workers sit on CPUs of their own where there are enough; the main lcore, and with it recorder,
+ * control and reload, floats over the others: compiling packs must not take time from a worker. */
 static void
 choose_cpus(const struct dp_config *config, struct dp_eal *e, struct args *a)
 {
-	char map[1024], all[512] = "";
-	int allowed[CPU_SETSIZE], n = 0;
+	char map[1024], others[512] = "";
+	int allowed[CPU_SETSIZE], n = 0, n_others = 0;
 	cpu_set_t set;
 	size_t at;
 
@@ -196,18 +206,22 @@ choose_cpus(const struct dp_config *config, struct dp_eal *e, struct args *a)
 	for (int i = 0; i < CPU_SETSIZE; i++)
 		if (CPU_ISSET(i, &set))
 			allowed[n++] = i;
-	for (int i = 0; i < n && strlen(all) < sizeof(all) - 8; i++)
-		snprintf(
-		    all + strlen(all), sizeof(all) - strlen(all), "%s%d", i ? "," : "", allowed[i]);
-	at = (size_t)snprintf(map, sizeof(map), "0@(%s)", all);
 	for (unsigned w = 0; w < config->workers; w++) {
 		e->lcores[w] = w + 1;
 		if (config->cpus_count != 0)
 			e->cpus[w] = (int)config->cpus[w % config->cpus_count];
 		else
 			e->cpus[w] = allowed[n - 1 - (int)(w % (unsigned)n)];
-		at += (size_t)snprintf(map + at, sizeof(map) - at, ",%u@%d", w + 1, e->cpus[w]);
 	}
+	for (int i = 0; i < n; i++)
+		n_others += !has_worker(config, e, allowed[i]);
+	for (int i = 0; i < n && strlen(others) < sizeof(others) - 8; i++)
+		if (n_others == 0 || !has_worker(config, e, allowed[i]))
+			snprintf(others + strlen(others), sizeof(others) - strlen(others), "%s%d",
+			    others[0] ? "," : "", allowed[i]);
+	at = (size_t)snprintf(map, sizeof(map), "0@(%s)", others);
+	for (unsigned w = 0; w < config->workers; w++)
+		at += (size_t)snprintf(map + at, sizeof(map) - at, ",%u@%d", w + 1, e->cpus[w]);
 	add(a, "--lcores");
 	add(a, "%s", map);
 }

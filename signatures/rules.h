@@ -108,6 +108,13 @@ table_tag(uint64_t hash)
 	return (uint8_t)(0x80 | hash >> 57);
 }
 
+/* Where in its group a key is put when nothing else lies there: two in three are. */
+static inline unsigned
+table_slot(uint64_t hash)
+{
+	return (unsigned)(hash >> 53) & (GROUP - 1);
+}
+
 static inline const struct table_ref *
 table_refs(const struct table *t, const struct table_node *n)
 {

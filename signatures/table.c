@@ -79,11 +79,17 @@ group_of(const struct table_want *wants, size_t i, size_t n)
 	return j - i;
 }
 
+/* The node that the hash likes best, while it is free: a look-up asks memory for it at once. */
 static struct table_node *
 free_node(struct table *t, uint64_t hash)
 {
 	uint32_t g = table_group(t, hash);
+	size_t liked = (size_t)g * GROUP + table_slot(hash);
 
+	if (t->tags[liked] == 0) {
+		t->tags[liked] = table_tag(hash);
+		return &t->nodes[liked];
+	}
 	for (;; g = g + 1 == t->n_groups ? 0 : g + 1) {
 		uint8_t *tags = t->tags + (size_t)g * GROUP;
 

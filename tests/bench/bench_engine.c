@@ -23,7 +23,7 @@
 #include "tests/unit/classifier/quic_build.h"
 
 enum { ROUNDS = 7, NEW_BATCH = 16384, QUIC_SLOT = 1536 };
-enum { WORKERS = 2, WORKER_FLOWS = 65536, WORKER_PASSES = 64 };
+enum { WORKERS = 2, WORKER_FLOWS = 65536, WORKER_PASSES = 256 };
 
 /* A name of its own for callgrind to count in; the count holds the few instructions of bench_run()
  * too.

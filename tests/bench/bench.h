@@ -19,7 +19,7 @@ extern uint64_t bench_events; /* so that no event is optimized away */
 extern _Thread_local uint64_t bench_clock_us;
 
 uint64_t bench_random(void);
-uint64_t bench_ns(void);
+uint64_t bench_ns(void); /* of the thread's own time */
 double bench_resident_mb(void);
 double bench_median(double *v, unsigned n);
 

@@ -3,7 +3,7 @@
  * The engine alone, without ports: what a packet of a decided flow costs, how many new flows are
  * decided a second, what a second worker adds.
  *
- *   bench_engine decided      medians of several rounds
+ *   bench_engine decided      medians of several rounds, in the thread's own time
  *   bench_engine new
  *   bench_engine workers      one thread, then two on two processors
  *   bench_engine --callgrind  few packets of decided flows only, for instruction counts:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Captures by either reader; the only file of the command that knows libpcap. */
+/* libpcap on the reading side. The only file of the command that knows it. */
 #include "ctl/capture.h"
 
 #include <errno.h>
@@ -10,13 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "ctl/capture_classic.h"
 #include "signatures/base/bytes.h"
 
 enum { FILE_BUFFER = 256 << 10, ARENA = 1 << 20 };
 
 struct ctl_capture {
-	struct ctl_classic *classic; /* NULL: not of its kind, libpcap reads */
 	pcap_t *pcap;
 	FILE *file;
 	uint64_t size, packets;
@@ -101,12 +99,6 @@ ctl_capture_open(const char *path, struct ctl_capture **ret_capture, char why[st
 		ctl_capture_close(c);
 		return err;
 	}
-	if (c->file != stdin && ctl_classic_open(fileno(c->file), &c->classic) == 0) {
-		c->dlt = DLT_EN10MB;
-		c->link = CLF_LINK_ETHERNET;
-		*ret_capture = c;
-		return 0;
-	}
 	c->pcap = pcap_fopen_offline_with_tstamp_precision(
 	    c->file, PCAP_TSTAMP_PRECISION_MICRO, errbuf);
 	if (!c->pcap) {
@@ -138,9 +130,6 @@ ctl_capture_close(struct ctl_capture *c)
 		return;
 	if (c->pcap)
 		pcap_close(c->pcap); /* closes the file too, but for stdin */
-	if (c->classic)
-		fclose(c->file);
-	ctl_classic_close(c->classic);
 	free(c->arena);
 	free(c);
 }
@@ -213,30 +202,6 @@ broken(struct ctl_capture *c, char why[static 256])
 	return -EBADMSG;
 }
 
-static int
-classic_burst(struct ctl_capture *c, struct clf_frame *frames, char why[static 256])
-{
-	char fault[128] = "";
-	int n = 0, got = 1;
-
-	for (; n < CLF_BURST_MAX; n++) {
-		got = ctl_classic_next(c->classic, n == 0, &frames[n], fault);
-		if (got <= 0)
-			break;
-		frames[n].cookie = (void *)(uintptr_t)++c->packets;
-		frames[n].link = CLF_LINK_ETHERNET;
-	}
-	if (got >= 0)
-		return n;
-	c->ended = true;
-	if (got == -ENODATA)
-		snprintf(why, 256, "truncated after packet %llu", (unsigned long long)c->packets);
-	else
-		snprintf(why, 256, "damaged after packet %llu: %s", (unsigned long long)c->packets,
-		    fault);
-	return got;
-}
-
 int
 ctl_capture_burst(struct ctl_capture *c, struct clf_frame *frames, char why[static 256])
 {
@@ -246,8 +211,6 @@ ctl_capture_burst(struct ctl_capture *c, struct clf_frame *frames, char why[stat
 
 	if (c->ended)
 		return c->fault ? broken(c, why) : 0;
-	if (c->classic)
-		return classic_burst(c, frames, why);
 	while (n < CLF_BURST_MAX) {
 		if (!c->have_next) {
 			int got = pcap_next_ex(c->pcap, &head, &c->next_data);
@@ -279,11 +242,9 @@ ctl_capture_packets(const struct ctl_capture *c)
 void
 ctl_capture_progress(const struct ctl_capture *c, uint64_t *ret_read, uint64_t *ret_size)
 {
-	long at = c->size > 0 && !c->classic ? ftell(c->file) : 0;
+	long at = c->size > 0 ? ftell(c->file) : 0;
 
 	*ret_read = at > 0 ? (uint64_t)at : 0;
-	if (c->classic)
-		*ret_read = ctl_classic_offset(c->classic);
 	*ret_size = c->size;
 }
 

@@ -6,6 +6,7 @@
 
 #include "ctl/cmd_signatures.h"
 #include "signatures/base/text.h"
+#include "signatures/labels.h"
 #include "signatures/pattern.h"
 
 struct why {
@@ -71,27 +72,36 @@ clause_of(const struct why *w, const struct sig_hit *a, const struct sig_hit *b)
 	return "6: the first id in byte order wins";
 }
 
+/* One rule and what became of it; absent texts are NULL. */
+struct said {
+	const char *id, *outcome, *pattern, *reason;
+	char label[SIG_NAME_MAX + 1]; /* that told the function; "": the pack did */
+};
+
 static void
-say(struct why *w, const char *id, const char *outcome, const char *pattern, const char *reason,
-    const struct pack_signature *s)
+say(struct why *w, const struct said *x, const struct pack_signature *s)
 {
 	if (w->list) {
 		json_array_append_new(
-		    w->list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s}", "signature", id,
-				 "outcome", outcome, "pattern", pattern, "reason", reason, "note",
+		    w->list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s}", "signature",
+				 x->id, "outcome", x->outcome, "pattern", x->pattern, "label",
+				 x->label[0] ? x->label : NULL, "reason", x->reason, "note",
 				 s->note, "source", s->source, "reviewed", s->reviewed));
 		return;
 	}
-	printf("%-6s %s\n", outcome, id);
-	if (pattern)
-		printf("       pattern   %s\n", pattern);
-	if (reason)
-		printf("       by        %s\n", reason);
+	printf("%-6s %s\n", x->outcome, x->id);
+	if (x->pattern)
+		printf("       pattern   %s\n", x->pattern);
+	if (x->label[0])
+		printf("       label     %s tells the function, the pack does not\n", x->label);
+	if (x->reason)
+		printf("       by        %s\n", x->reason);
 	printf("       source    %s (reviewed %s)\n", s->source, s->reviewed);
 	if (s->note)
 		printf("       note      %s\n", s->note);
 }
 
+/* Also by the id that it has where a label refined it. */
 static const struct pack_signature *
 signature_of(const struct sig_packs *packs, const char *id, const struct pack **ret_pack)
 {
@@ -101,13 +111,33 @@ signature_of(const struct sig_packs *packs, const char *id, const struct pack **
 
 		if (strncmp(id, p->id, n) != 0 || id[n] != '/')
 			continue;
-		for (unsigned i = 0; i < p->signatures_count; i++)
-			if (strcmp(p->signatures[i].id, id + n + 1) == 0) {
+		size_t parent = labels_parent(id + n + 1);
+
+		for (unsigned i = 0; i < p->signatures_count; i++) {
+			const struct pack_signature *s = &p->signatures[i];
+
+			if (strcmp(s->id, id + n + 1) == 0 ||
+			    (s->by_label && strlen(s->id) == parent &&
+				memcmp(s->id, id + n + 1, parent) == 0)) {
 				*ret_pack = p;
-				return &p->signatures[i];
+				return s;
 			}
+		}
 	}
 	return NULL;
+}
+
+/* The label of the name, left of the pattern's key, that told the function. */
+static void
+label_of(const struct why *w, const char *pattern, char out[static SIG_NAME_MAX + 1])
+{
+	struct sig_pattern p;
+	struct label label;
+	const char *reason;
+
+	if (sig_pattern_parse(pattern, &p, &reason) == 0 && w->len > p.key_len + 1U &&
+	    labels_tell(w->name, w->len - p.key_len - 1, &label) != 0)
+		snprintf(out, SIG_NAME_MAX + 1, "%.*s", (int)label.len, label.text);
 }
 
 static void
@@ -118,27 +148,32 @@ say_hits(struct why *w)
 		const struct sig_info *info = sig_ruleset_info(w->rules, hit->sig);
 		const struct pack *pack;
 		const struct pack_signature *s = signature_of(w->packs, info->id, &pack);
-		const char *pattern = NULL, *reason = NULL;
+		struct said x = { .id = info->id, .outcome = i ? "lost" : "won" };
 
-		for (unsigned m = 0; s && m < s->match_count && !pattern; m++)
-			pattern = pattern_of(&s->match[m], w->name, w->len);
+		for (unsigned m = 0; s && m < s->match_count && !x.pattern; m++)
+			x.pattern = pattern_of(&s->match[m], w->name, w->len);
+		if (info->label_of && x.pattern)
+			label_of(w, x.pattern, x.label);
 		if (i > 0)
-			reason = clause_of(w, &w->result.hits[0], hit);
+			x.reason = clause_of(w, &w->result.hits[0], hit);
 		else if (w->result.n_hits > 1)
-			reason = clause_of(w, hit, &w->result.hits[1]);
+			x.reason = clause_of(w, hit, &w->result.hits[1]);
 		else
-			reason = "no other rule matches";
+			x.reason = "no other rule matches";
 		if (s)
-			say(w, info->id, i ? "lost" : "won", pattern, reason, s);
+			say(w, &x, s);
 	}
 }
 
 static bool
 is_hit(const struct why *w, const char *id)
 {
-	for (unsigned i = 0; i < w->result.n_hits; i++)
-		if (strcmp(sig_ruleset_info(w->rules, w->result.hits[i].sig)->id, id) == 0)
+	for (unsigned i = 0; i < w->result.n_hits; i++) {
+		const struct sig_info *info = sig_ruleset_info(w->rules, w->result.hits[i].sig);
+
+		if (strcmp(info->label_of ? info->label_of : info->id, id) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -147,12 +182,12 @@ static void
 say_miss(struct why *w, const struct pack *p, const struct pack_signature *s)
 {
 	char id[160], others[160], reason[256];
+	struct said x = { .id = id, .outcome = "out", .reason = reason };
 
 	snprintf(id, sizeof(id), "%s/%s", p->id, s->id);
 	for (unsigned m = 0; m < s->match_count; m++) {
-		const char *pattern = pattern_of(&s->match[m], w->name, w->len);
-
-		if (!pattern)
+		x.pattern = pattern_of(&s->match[m], w->name, w->len);
+		if (!x.pattern)
 			continue;
 		if (is_hit(w, id))
 			return;
@@ -163,7 +198,7 @@ say_miss(struct why *w, const struct pack *p, const struct pack_signature *s)
 			snprintf(reason, sizeof(reason), "an exception, or its dates, exclude it");
 		else
 			snprintf(reason, sizeof(reason), "an exception excludes it");
-		say(w, id, "out", pattern, reason, s);
+		say(w, &x, s);
 		return;
 	}
 }
@@ -262,13 +297,13 @@ signature_json(const struct pack *p, const struct pack_signature *s)
 	for (unsigned i = 0; i < s->except_count; i++)
 		json_array_append_new(except, entry_json(&s->except[i]));
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:b, s:b, "
-		      "s:b, s:o, s:o}",
+		      "s:b, s:b, s:o, s:o}",
 	    "signature", id, "vendor", p->vendor.name, "owner", p->vendor.owner, "country",
 	    p->vendor.country, "product", product->name, "category", product->category, "function",
 	    sig_function_name(s->function), "confidence", sig_confidence_name(s->confidence),
 	    "source", s->source, "reviewed", s->reviewed, "pack_version", p->version, "note",
-	    s->note, "shared", s->shared, "oem", s->oem, "artefact", s->artefact, "match", match,
-	    "except", except);
+	    s->note, "shared", s->shared, "oem", s->oem, "artefact", s->artefact, "by_label",
+	    s->by_label, "match", match, "except", except);
 	if (s->valid)
 		json_object_set_new(o, "valid",
 		    json_pack("{s:s*, s:s*}", "from", s->valid->from, "until", s->valid->until));
@@ -292,6 +327,9 @@ show_text(const struct pack *p, const struct pack_signature *s)
 			free(text);
 			json_decref(e);
 		}
+	if (s->by_label)
+		printf(
+		    "  by label    a label such as update3 or telemetry tells another function\n");
 	printf("  source      %s\n  reviewed    %s\n", s->source, s->reviewed);
 	if (s->note)
 		printf("  note        %s\n", s->note);

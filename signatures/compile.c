@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "signatures/base/hash.h"
+#include "signatures/labels.h"
 
 enum { BLOCK = 1 << 16 };
 
@@ -114,6 +115,31 @@ fill_info(
 	info->active = b->date >= from && b->date <= until;
 }
 
+/* What labels may say of a signature's hosts: the same signature, surely no better known. */
+static void
+add_refined(struct build *b, uint32_t of)
+{
+	struct sig_info *parent = &b->rules->infos[of];
+	uint32_t first = b->rules->n_all + 1;
+
+	b->rules->recs[of].first_label = first;
+	b->rules->n_all += LABEL_FUNCTIONS;
+	for (unsigned i = 0; i < LABEL_FUNCTIONS && !b->no_memory; i++) {
+		struct sig_info *info = &b->rules->infos[first + i];
+		enum sig_function f = label_functions[i];
+		char id[256];
+		int n = snprintf(id, sizeof(id), "%s-label-%s", parent->id, sig_function_name(f));
+
+		*info = *parent;
+		info->id = build_keep(b, id, (size_t)n < sizeof(id) ? (size_t)n : sizeof(id) - 1);
+		info->label_of = parent->id;
+		info->function = f;
+		if (info->cap > SIG_CONF_INFERRED)
+			info->cap = SIG_CONF_INFERRED;
+		b->rules->recs[first + i] = (struct sig_rec){ .cap = (uint8_t)info->cap };
+	}
+}
+
 static void
 add_signature(struct build *b, uint32_t n, const struct entry *e)
 {
@@ -123,6 +149,8 @@ add_signature(struct build *b, uint32_t n, const struct entry *e)
 	fill_info(b, info, e, &b->rules->infos[n - 1]);
 	rec->cap = (uint8_t)info->cap;
 	rec->portal = info->function == SIG_FN_PORTAL;
+	if (e->sig->by_label)
+		add_refined(b, n);
 	rec->first_except = (uint32_t)b->clauses.n;
 	rec->n_excepts = (uint16_t)e->sig->except_count;
 	if (!info->active)
@@ -139,17 +167,29 @@ by_id(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->id, ((const struct entry *)b)->id);
 }
 
+static size_t
+count_by_label(const struct sig_packs *packs)
+{
+	size_t n = 0;
+
+	for (unsigned f = 0; f < packs->n; f++)
+		for (unsigned s = 0; s < packs->files[f].pack->signatures_count; s++)
+			n += packs->files[f].pack->signatures[s].by_label;
+	return n;
+}
+
 static int
 add_signatures(struct build *b, const struct sig_packs *packs)
 {
 	struct entry *entries;
-	size_t n = 0, i = 0;
+	size_t n = 0, all, i = 0;
 
 	for (unsigned f = 0; f < packs->n; f++)
 		n += packs->files[f].pack->signatures_count;
+	all = n + count_by_label(packs) * LABEL_FUNCTIONS;
 	entries = calloc(n + 1, sizeof(*entries));
-	b->rules->recs = calloc(n + 1, sizeof(struct sig_rec));
-	b->rules->infos = calloc(n + 1, sizeof(struct sig_info));
+	b->rules->recs = calloc(all + 1, sizeof(struct sig_rec));
+	b->rules->infos = calloc(all + 1, sizeof(struct sig_info));
 	b->no_memory |= !entries || !b->rules->recs || !b->rules->infos;
 	for (unsigned f = 0; f < packs->n && !b->no_memory; f++) {
 		const struct pack *p = packs->files[f].pack;
@@ -165,7 +205,7 @@ add_signatures(struct build *b, const struct sig_packs *packs)
 	}
 	if (!b->no_memory) {
 		qsort(entries, n, sizeof(*entries), by_id);
-		b->rules->n_sigs = (uint32_t)n;
+		b->rules->n_sigs = b->rules->n_all = (uint32_t)n;
 		for (i = 0; i < n && !b->no_memory; i++)
 			add_signature(b, (uint32_t)i + 1, &entries[i]);
 	}

@@ -336,6 +336,7 @@ build_match(struct build *b, uint32_t sig, const struct pack_entry *e, bool has_
 	struct table_ref ref = { .target = sig,
 		.simple = true,
 		.portal = b->rules->recs[sig].portal,
+		.by_label = b->rules->recs[sig].first_label != 0,
 		.cap = b->rules->recs[sig].cap };
 	unsigned k = PACK_KEYS;
 	struct clause *slot;

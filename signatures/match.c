@@ -102,10 +102,17 @@ match_use_node(struct matching *m, const struct table_node *node, unsigned fact,
 				continue;
 			hit.confidence = (uint8_t)sig_field_grade(f->field);
 		}
-		if (ref->simple)
+		size_t left = ref->by_label ? name_len - node->key_len : 0;
+
+		if (!ref->simple) {
+			match_try_clause(m, ref->target, &hit, left);
+		} else if (left > 1) {
+			match_refine(m, &hit, left);
+			match_add_hit(m, &hit, 1, m->rules->recs[hit.sig].cap,
+			    m->rules->recs[hit.sig].portal);
+		} else {
 			match_add_hit(m, &hit, 1, ref->cap, ref->portal);
-		else
-			match_try_clause(m, ref->target, &hit);
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ all_conds(struct matching *m, const struct clause *c, int name, struct sig_hit *
 }
 
 void
-match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit)
+match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, size_t left)
 {
 	const struct clause *c = &m->rules->clauses[clause];
 	const struct sig_rec *rec = &m->rules->recs[c->sig];
@@ -44,6 +44,8 @@ match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit)
 		if (all_conds(m, &m->rules->clauses[rec->first_except + i], name, &unused))
 			return;
 	}
+	match_refine(m, hit, left);
+	rec = &m->rules->recs[hit->sig];
 	match_add_hit(m, hit, c->kinds, rec->cap, rec->portal);
 }
 
@@ -122,7 +124,7 @@ match_expressions(struct matching *m, unsigned db)
 			.confidence = (uint8_t)sig_field_grade(m->facts[fact].field) };
 
 		if (clause != NO_CLAUSE)
-			match_try_clause(m, clause, &hit);
+			match_try_clause(m, clause, &hit, 0);
 	}
 }
 

@@ -2,6 +2,7 @@
 /* Hits, kept in the documented order (signatures/README.md, "Which one wins"). */
 #include <string.h>
 
+#include "signatures/labels.h"
 #include "signatures/match_impl.h"
 
 bool
@@ -56,4 +57,17 @@ match_add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t c
 	if (hit->confidence > cap)
 		hit->confidence = cap;
 	keep_hit(m, hit, order);
+}
+
+void
+match_refine(const struct matching *m, struct sig_hit *hit, size_t left)
+{
+	uint32_t first = m->rules->recs[hit->sig].first_label;
+	struct label label;
+	unsigned told = left > 1 ? labels_tell((const char *)m->facts[hit->facts[0]].value,
+				       left - 1, &label)
+				 : 0;
+
+	if (first != 0 && told != 0)
+		hit->sig = first + told - 1;
 }

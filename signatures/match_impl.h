@@ -3,9 +3,9 @@
  * Inside the matcher: one match under way, and what its files call in each other.
  *
  *   match.c        sig_match(): which facts are looked up, and the look-up of names (THE HOT PART)
- *   match_keys.c   facts that are other keys of the table: ports, addresses, ALPN, JA3, nDPI's
- * labels match_conds.c  clauses: conditions beyond the anchor, expressions, exceptions match_hits.c
- * hits in the documented order
+ *   match_keys.c   facts that are other keys of the table: ports, addresses, ALPN, JA3, nDPI
+ *   match_conds.c  clauses: conditions beyond the anchor, expressions, exceptions
+ *   match_hits.c   hits in the documented order, and what labels say of them
  */
 #ifndef SIGNATURES_MATCH_IMPL_H
 #define SIGNATURES_MATCH_IMPL_H
@@ -35,7 +35,8 @@ void match_string(struct matching *m, unsigned fact);
 void match_address(struct matching *m, unsigned fact);
 
 /* match_conds.c */
-void match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit);
+/* `left`: of a host that the clause was found by, or 0. See match_refine(). */
+void match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, size_t left);
 void match_expressions(struct matching *m, unsigned db);
 /* Takes back what expressions left in the scratch. */
 void match_forget_seen(struct sig_scratch *s);
@@ -43,6 +44,11 @@ void match_forget_seen(struct sig_scratch *s);
 /* match_hits.c: hit->confidence holds the evidence's grade yet. */
 void
 match_add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t cap, bool portal);
+/*
+ * A hit on a signature that labels refine becomes one on what they say of it. `left`: how much of
+ * the name that it was found by stands left of the zone.
+ */
+void match_refine(const struct matching *m, struct sig_hit *hit, size_t left);
 /* Stronger as a source, then earlier in the flow: which of two facts is shown as evidence. */
 bool match_better_fact(const struct sig_fact *a, const struct sig_fact *b);
 

@@ -65,6 +65,7 @@ struct pack_signature {
 	unsigned match_count, except_count;
 	char *source, *reviewed, *note;
 	bool shared, oem, artefact;
+	bool by_label; /* labels.h refines the function */
 	struct pack_valid *valid;
 	char **allow_overlap;
 	unsigned allow_overlap_count;

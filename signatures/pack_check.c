@@ -8,6 +8,7 @@
 
 #include "signatures/base/hash.h"
 #include "signatures/base/yaml.h"
+#include "signatures/labels.h"
 #include "signatures/pack.h"
 #include "signatures/pattern.h"
 #include "signatures/value.h"
@@ -300,6 +301,30 @@ check_product_of(struct check *c, const struct place *where, const struct pack_s
 	    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* Labels stand left of a zone, and refine what says no more than whose it is. */
+static void
+check_by_label(struct check *c, const struct place *at, const struct pack_signature *s)
+{
+	bool zone = false;
+
+	if (labels_parent(s->id) != 0)
+		FAULT(c, KEY(at, "id"), "ids that end in '%s' are for what by_label makes",
+		    s->id + labels_parent(s->id));
+	if (!s->by_label)
+		return;
+	if (s->function != SIG_FN_PORTAL && s->function != SIG_FN_MIXED)
+		FAULT(c, KEY(at, "by_label"),
+		    "refines 'portal' or 'mixed': this signature knows its function");
+	for (unsigned i = 0; i < s->match_count; i++)
+		for (unsigned k = 0; k <= PACK_HOST_LAST; k++)
+			for (unsigned j = 0; j < s->match[i].key[k].n; j++)
+				zone |= strpbrk(s->match[i].key[k].v[j], "*#") ||
+					s->match[i].key[k].v[j][0] == '.';
+	if (!zone)
+		FAULT(c, KEY(at, "by_label"),
+		    "needs a host pattern with labels left open, such as .vendor.example");
+}
+
 static void
 check_signature(struct check *c, unsigned n, const struct pack_signature *s)
 {
@@ -308,6 +333,7 @@ check_signature(struct check *c, unsigned n, const struct pack_signature *s)
 
 	check_id(c, KEY(at, "id"), s->id);
 	check_product_of(c, KEY(at, "product"), s);
+	check_by_label(c, at, s);
 	check_date(c, KEY(at, "reviewed"), s->reviewed, &date);
 	for (unsigned i = 0; i < s->match_count; i++) {
 		const struct place *e = PLACE(at, "match", i);
@@ -342,9 +368,14 @@ has_signature(const struct pack *p, const char *name)
 		name += n + 1;
 	else if (strchr(name, '/'))
 		return true; /* another pack's: `signatures test` looks, with all packs at hand */
-	for (unsigned i = 0; i < p->signatures_count; i++)
-		if (strcmp(p->signatures[i].id, name) == 0)
+	n = labels_parent(name);
+	for (unsigned i = 0; i < p->signatures_count; i++) {
+		const struct pack_signature *s = &p->signatures[i];
+
+		if (strcmp(s->id, name) == 0 ||
+		    (s->by_label && strlen(s->id) == n && memcmp(s->id, name, n) == 0))
 			return true;
+	}
 	return false;
 }
 

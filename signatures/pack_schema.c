@@ -117,6 +117,7 @@ static const cyaml_schema_field_t signature_fields[] = {
 	CYAML_FIELD_BOOL("shared", MAY, struct pack_signature, shared),
 	CYAML_FIELD_BOOL("oem", MAY, struct pack_signature, oem),
 	CYAML_FIELD_BOOL("artefact", MAY, struct pack_signature, artefact),
+	CYAML_FIELD_BOOL("by_label", MAY, struct pack_signature, by_label),
 	CYAML_FIELD_MAPPING_PTR("valid", MAY, struct pack_signature, valid, valid_fields),
 	CYAML_FIELD_SEQUENCE("allow_overlap", CYAML_FLAG_POINTER | MAY, struct pack_signature,
 	    allow_overlap, &word, 1, 200),

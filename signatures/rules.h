@@ -36,8 +36,9 @@ struct table_ref {
 	uint8_t open : 2; /* enum sig_pattern_open */
 	uint8_t simple : 1;
 	uint8_t portal : 1; /* simple: what sig_rec says, to spare a look there */
-	uint8_t cap;	    /* simple: likewise */
-	uint8_t grade;	    /* of evidence that is no name */
+	uint8_t by_label : 1;
+	uint8_t cap;   /* simple: likewise */
+	uint8_t grade; /* of evidence that is no name */
 };
 _Static_assert(sizeof(struct table_ref) == 16, "it must fit into a node");
 
@@ -153,6 +154,7 @@ struct sig_rec {
 	uint16_t n_excepts;
 	uint8_t cap;
 	bool portal;
+	uint32_t first_label; /* by_label: the first of LABEL_FUNCTIONS refined signatures; or 0 */
 };
 
 struct string_item {
@@ -191,6 +193,7 @@ struct sig_ruleset {
 	struct sig_rec *recs; /* [0] unused: by signature */
 	struct sig_info *infos;
 	uint32_t n_sigs;
+	uint32_t n_all; /* with the refined ones, which follow */
 	uint32_t fields;
 	struct arena_block *arena; /* whatever infos, hosts and texts point into */
 	char digest[65];

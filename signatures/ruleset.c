@@ -16,7 +16,7 @@ sig_ruleset_count(const struct sig_ruleset *rules)
 const struct sig_info *
 sig_ruleset_info(const struct sig_ruleset *rules, uint32_t sig)
 {
-	return sig >= 1 && sig <= rules->n_sigs ? &rules->infos[sig] : NULL;
+	return sig >= 1 && sig <= rules->n_all ? &rules->infos[sig] : NULL;
 }
 
 const char *

@@ -37,6 +37,8 @@ struct sig_info {
 	const char *source;   /* URL or document */
 	const char *reviewed; /* "2026-11-22" */
 	const char *note;     /* traps in prose, may be NULL */
+	/* by_label: the id of the signature whose function a label refined; else NULL. */
+	const char *label_of;
 	enum sig_function function;
 	enum sig_confidence cap; /* highest confidence the signature itself allows */
 	bool shared;		 /* on shared infrastructure: may report, never drop */
@@ -94,7 +96,8 @@ void sig_scratch_free(struct sig_scratch *scratch);
 
 /* --- about a rule set --- */
 
-uint32_t sig_ruleset_count(const struct sig_ruleset *rules); /* signatures 1..count */
+/* Signatures 1..count; those that labels refine (label_of) come after them, and are not counted. */
+uint32_t sig_ruleset_count(const struct sig_ruleset *rules);
 const struct sig_info *sig_ruleset_info(const struct sig_ruleset *rules, uint32_t sig);
 const char *sig_ruleset_digest(const struct sig_ruleset *rules); /* sha256 of all packs, hex */
 /* "signed:<bundle version>", "unsigned", or "folder": how the packs came here; for `status`. */

@@ -116,6 +116,12 @@ static const struct {
 	    "confidence: low\n    source: x\n    reviewed: 2026-01-01\n    match:\n      "
 	    "- host: b.vendor.com\n",
 	    "t.yaml:21:9: signature 's' is there already" },
+	{ "- host: a.vendor.com", "- host: .vendor.com\n    by_label: true",
+	    "t.yaml:21:15: refines 'portal' or 'mixed': this signature knows its function" },
+	{ "function: update", "function: mixed\n    by_label: true",
+	    "t.yaml:16:15: needs a host pattern with labels left open, such as .vendor.example" },
+	{ "id: s\n", "id: s-label-tunnel\n",
+	    "t.yaml:13:9: ids that end in '-label-tunnel' are for what by_label makes" },
 	{ "  name: T\n", "  name: \"T\\e[2J\"\n", "t.yaml:5:9: 'name' holds a control character" },
 };
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signatures/labels.c: each shape, what comes first, and what a rule set makes of it. */
+#include "pack_text.h"
+#include "signatures/labels.h"
+
+static const char *
+told(const char *labels)
+{
+	static char text[128];
+	struct label label;
+	unsigned n = labels_tell(labels, strlen(labels), &label);
+
+	if (n == 0)
+		return "";
+	snprintf(text, sizeof(text), "%s by %.*s",
+	    sig_function_name((enum sig_function)label_functions[n - 1]), (int)label.len,
+	    label.text);
+	return text;
+}
+
+static void
+shapes(void **state)
+{
+	(void)state;
+	assert_string_equal(told("dl"), "update by dl");
+	assert_string_equal(told("dl12"), "update by dl12");
+	assert_string_equal(told("dlx"), "");
+	assert_string_equal(told("dl-eu"), "update by dl-eu");
+	assert_string_equal(told("my-update-7"), "update by my-update-7");
+	assert_string_equal(told("licensing"), "licensing by licensing");
+	assert_string_equal(told("minidumps"), "crash-report by minidumps");
+	assert_string_equal(told("urlreputation"), "cloud-lookup by urlreputation");
+	assert_string_equal(told("ingest"), "telemetry by ingest");
+	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
+	assert_string_equal(told("api3"), "management by api3");
+	assert_string_equal(told("api3x"), "");
+	assert_string_equal(told("12"), "");
+	assert_string_equal(told(""), "");
+}
+
+/* From the left, the first that is known; a word for pages ends the search. */
+static void
+order(void **state)
+{
+	(void)state;
+	assert_string_equal(told("tenant-a.dl3.eu"), "update by dl3");
+	assert_string_equal(told("telemetry.update"), "telemetry by telemetry");
+	assert_string_equal(told("www.update"), "");
+	assert_string_equal(told("support"), "");
+	assert_string_equal(told("x.y.z"), "");
+	assert_string_equal(told("..update."), "update by update");
+}
+
+static void
+parents(void **state)
+{
+	(void)state;
+	assert_int_equal(labels_parent("site-label-update"), 4);
+	assert_int_equal(labels_parent("v/site-label-cloud-lookup"), 6);
+	assert_int_equal(labels_parent("site-label-portal"), 0);
+	assert_int_equal(labels_parent("site"), 0);
+	assert_int_equal(labels_parent("-label-update"), 0);
+}
+
+static const struct sig_info *
+match(struct sig_ruleset *rules, struct sig_scratch *scratch, const char *name)
+{
+	struct sig_result r;
+
+	sig_match_name(rules, scratch, name, strlen(name), &r);
+	assert_true(r.n_hits > 0);
+	return sig_ruleset_info(rules, r.hits[0].sig);
+}
+
+/* A zone's signature stands for several; what a pack says of a host itself goes first. */
+static void
+refined(void **state)
+{
+	static const char text[] =
+	    "format: 1\npack: t\nversion: '1'\nvendor: {name: T, owner: O, country: US, as_of: "
+	    "2026-01-01, source: x}\nproducts: [{id: p, name: P, category: av}]\nsignatures:\n"
+	    "  - {id: site, product: p, function: portal, confidence: medium, by_label: true,\n"
+	    "     match: [{host: .t.example}], except: [{host: api.t.example}],\n"
+	    "     source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: zone, product: p, function: mixed, confidence: high, by_label: true,\n"
+	    "     match: [{host: .t-cdn.example}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: known, product: p, function: tunnel, confidence: high,\n"
+	    "     match: [{host: .update.t.example}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: other, product: p, function: mixed, confidence: high,\n"
+	    "     match: [{host: .u.example}], source: x, reviewed: 2026-01-01}\n";
+	struct sig_ruleset *rules = rules_at(text, 20260701);
+	struct sig_scratch *scratch = NULL;
+	struct sig_result r;
+	const struct sig_info *i;
+
+	(void)state;
+	assert_int_equal(sig_scratch_new(rules, &scratch), 0);
+	assert_int_equal(sig_ruleset_count(rules), 4);
+	i = match(rules, scratch, "telemetry.eu.t.example");
+	assert_string_equal(i->id, "t/site-label-telemetry");
+	assert_string_equal(i->label_of, "t/site");
+	assert_int_equal(i->function, SIG_FN_TELEMETRY);
+	assert_int_equal(i->cap, SIG_CONF_INFERRED);
+	i = match(rules, scratch, "www.t.example");
+	assert_string_equal(i->id, "t/site");
+	assert_null(i->label_of);
+	assert_int_equal(i->cap, SIG_CONF_STRONG);
+	assert_string_equal(match(rules, scratch, "t.example")->id, "t/site");
+	assert_string_equal(match(rules, scratch, "dl2.t-cdn.example")->id, "t/zone-label-update");
+	assert_string_equal(match(rules, scratch, "a.t-cdn.example")->id, "t/zone");
+	assert_string_equal(match(rules, scratch, "a.update.t.example")->id, "t/known");
+	assert_string_equal(match(rules, scratch, "update.u.example")->id, "t/other");
+	sig_match_name(rules, scratch, "api.t.example", 13, &r);
+	assert_int_equal(r.n_hits, 0);
+	sig_scratch_free(scratch);
+	sig_ruleset_free(rules);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(order),
+		cmocka_unit_test(parents), cmocka_unit_test(refined) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

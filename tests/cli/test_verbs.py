@@ -382,17 +382,24 @@ class Doctor(command.Command):
         put("/sys/bus/pci/devices/0000:03:00.0/numa_node", "1\n")
         put("/sys/class/net/eth1/mtu", "1500\n")
         put("/sys/class/net/eth2/mtu", "9000\n")
-        out, _ = self.run_it("doctor", "--json", "--socket", self.path("no.sock"),
-                             env={"PHONEHOME_DOCTOR_ROOT": self.path("root")})
-        got = {}
-        for line in json.loads(out):
-            got.setdefault(line["check"], []).append((line["level"], line["found"], line.get("mend")))
+
+        def ask(*devices, code=0):
+            out, _ = self.run_it("doctor", "--json", "--socket", self.path("no.sock"), *devices, code=code,
+                                 env={"PHONEHOME_DOCTOR_ROOT": self.path("root")})
+            got = {}
+            for line in json.loads(out):
+                got.setdefault(line["check"], []).append((line["level"], line["found"], line.get("mend")))
+            return got
+        got = ask()
         self.assertEqual(got["hugepages"][0][:2], ("ok", "2048 MB of huge pages, 1024 MB free"))
         self.assertEqual(got["cores"][0][:2], ("ok", "cores 1-3 are kept free for workers"))
         self.assertEqual(got["frequency"][0][2], "apt install linux-cpupower; cpupower frequency-set -g performance")
         self.assertEqual([x[0] for x in got["iommu"]], ["ok", "note"])
         self.assertEqual(got["drivers"][0][2], "dpdk-devbind.py --bind=vfio-pci 0000:03:00.0")
-        self.assertEqual(sorted(x[0] for x in got["mtu"]), ["ok", "warn"])
+        # nobody says that they are a pair: each is as it is
+        self.assertEqual(got["mtu"], [("ok", "eth1 has MTU 1500", None), ("ok", "eth2 has MTU 9000", None)])
+        pair = ask("eth1", "eth2", code=1)["mtu"]
+        self.assertEqual([(x[0], x[2]) for x in pair], [("fail", "ip link set eth1 mtu 9000")])
 
     def test_failing_store(self):
         self.write("junk.db", "this is no database" * 100)

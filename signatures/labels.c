@@ -19,20 +19,21 @@ static const char pages[] =
     "trust info go pages lp marketing resources my account accounts *login* signin sso id "
     "auth secure web webinar demo trial try m en de fr jp cn us portal *portal portal* "
     "dashboard console admin app apps media img image images static assets video videos "
-    "mail smtp mx# email links link click track survey feedback ideas labs research "
+    "mail smtp mx# email links link click track survey ideas labs research "
     "threatmap threatcenter library connect bugbounty security test testing cms search "
     "customer customers guide tools tool";
 
 static const char update[] =
     "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "
     "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
-    "mirror* firmware* *install* distribution* ruleset* rules bits upd upd# upd-* *-upd "
+    "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# upd-* "
+    "*-upd "
     "ftp ftp# feed* *feeds yum apt rpm deb liveupdate* content* plugins up up#";
 
 static const char licensing[] =
     "*licen* lic lic# *activat* entitle* registration-* keystone subscription*";
 
-static const char crash_report[] = "*crash* *dump* minidump* bugreport*";
+static const char crash_report[] = "*crash* *dump* fault* bugreport*";
 
 static const char cloud_lookup[] =
     "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
@@ -40,7 +41,7 @@ static const char cloud_lookup[] =
     "dnsbl* rbl*";
 
 static const char telemetry[] =
-    "*telemetry* *event* *ingest* *collect* log log# logs* *-log* *metric* *stats* stat "
+    "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* *stats* stat "
     "stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* export* "
     "intake* *-intake syslog* report reports reporting* analytics* *tracker* *diag* "
     "datalake*";

@@ -123,10 +123,10 @@ fast_update(struct clf_engine *e, const struct lane *l, const struct clf_pkt *pk
     struct clf_result *res)
 {
 	struct clf_flow *f = &e->table.flows[l->flow];
-	bool swap = l->key.swap;
 
 	if (!is_decided(e, l, pkt, ts_us))
 		return false;
+	bool swap = l->key.swap; /* only now: a lane without a key has none */
 	if ((l->tcp_flags & TCP_EVENTS) != 0) {
 		f->slow = 1; /* the flow's later packets in this burst come after this one */
 		return false;

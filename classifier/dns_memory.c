@@ -495,8 +495,8 @@ clf_dns_memory_load(struct clf_dns_memory *m, const uint8_t *image, size_t len, 
 	const uint64_t latest = now_us + (uint64_t)TTL_MAX_S * 1000000;
 	struct sig_bytes records, check;
 	struct loaded r;
+	const uint64_t before = m->stats.learned;
 	uint32_t count = 0;
-	int taken = 0;
 
 	if (!image || !open_image(image, len, &records, &count))
 		return -EBADMSG;
@@ -511,7 +511,6 @@ clf_dns_memory_load(struct clf_dns_memory *m, const uint8_t *image, size_t len, 
 		if (r.expires <= now_us)
 			continue;
 		learn_one(m, &r.key, r.name, r.len, r.expires < latest ? r.expires : latest);
-		taken++;
 	}
-	return taken;
+	return (int)(m->stats.learned - before);
 }

@@ -39,7 +39,8 @@ clf_dns_memory_find(struct clf_dns_memory *m, uint8_t ip_version, const struct c
 const struct clf_dns_memory_stats *clf_dns_memory_stats(const struct clf_dns_memory *m);
 
 /* Kept over a restart: a flat image, versioned and checked on load (hostile input). The caller
- * does the file I/O. save: bytes needed or written; load: entries taken, or -EBADMSG. */
+ * does the file I/O. save: bytes needed or written; load: entries that were not known yet, or
+ * -EBADMSG. */
 size_t clf_dns_memory_save(const struct clf_dns_memory *m, uint8_t *out, size_t cap);
 int
 clf_dns_memory_load(struct clf_dns_memory *m, const uint8_t *image, size_t len, uint64_t now_us);

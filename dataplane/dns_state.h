@@ -17,8 +17,8 @@
 enum { DP_DNS_IMAGES_MAX = 16, DP_DNS_IMAGE_MAX_MB = 512 };
 
 /* Every image into every memory: the worker that meets a flow may be another than the one that met
- * its answer. The images' answers that were taken, over all; a bad image is left out, with a
- * warning that names it. */
+ * its answer. How many answers came new, each once though several images hold it; a bad image is
+ * left out, with a warning that names it. */
 unsigned dp_dns_state_load(const char *folder, struct clf_dns_memory *const *memories, unsigned n,
     uint64_t now_us, struct sig_diag *diag);
 

@@ -187,7 +187,10 @@ test_no_files_of_ours(void **state)
 	snprintf(target, sizeof(target), "%s/dns-memory.0", folder);
 	assert_int_equal(symlink(target, in_folder("dns-memory.1")), 0);
 	assert_int_equal(mkfifo(in_folder("dns-memory.2"), 0600), 0);
-	assert_int_equal(load(&m, 1, NOW, 2), 1);
+	struct clf_dns_memory *fresh = clf_dns_memory_new(256, 7);
+	assert_int_equal(load(&fresh, 1, NOW, 2), 1);
+	assert_int_equal(load(&fresh, 1, NOW, 2), 0); /* nothing new */
+	clf_dns_memory_free(fresh);
 	/* A link where the image goes is replaced, not followed. */
 	put("dns-memory.16", "mine", 4);
 	snprintf(target, sizeof(target), "%s/dns-memory.16", folder);

@@ -78,7 +78,7 @@ is_nic(const struct doctor_case *c, const char *address)
 static void
 say_driver(struct doctor_case *c, const char *address)
 {
-	char path[512], link[PATH_MAX], mend[256];
+	char path[512], link[PATH_MAX], mend[320];
 	bool ours = port_of(c, address) != NULL;
 
 	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", c->root, address);

@@ -129,14 +129,15 @@ signature_of(const struct sig_packs *packs, const char *id, const struct pack **
 
 /* The label of the name, left of the pattern's key, that told the function. */
 static void
-label_of(const struct why *w, const char *pattern, char out[static SIG_NAME_MAX + 1])
+label_of(const struct why *w, const struct pack_signature *s, const char *pattern,
+    char out[static SIG_NAME_MAX + 1])
 {
 	struct sig_pattern p;
 	struct label label;
 	const char *reason;
 
 	if (sig_pattern_parse(pattern, &p, &reason) == 0 && w->len > p.key_len + 1U &&
-	    labels_tell(w->name, w->len - p.key_len - 1, &label) != 0)
+	    labels_tell(w->name, w->len - p.key_len - 1, s->function == SIG_FN_PORTAL, &label) != 0)
 		snprintf(out, SIG_NAME_MAX + 1, "%.*s", (int)label.len, label.text);
 }
 
@@ -152,8 +153,8 @@ say_hits(struct why *w)
 
 		for (unsigned m = 0; s && m < s->match_count && !x.pattern; m++)
 			x.pattern = pattern_of(&s->match[m], w->name, w->len);
-		if (info->label_of && x.pattern)
-			label_of(w, x.pattern, x.label);
+		if (s && info->label_of && x.pattern)
+			label_of(w, s, x.pattern, x.label);
 		if (i > 0)
 			x.reason = clause_of(w, &w->result.hits[0], hit);
 		else if (w->result.n_hits > 1)

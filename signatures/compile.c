@@ -136,7 +136,8 @@ add_refined(struct build *b, uint32_t of)
 		info->function = f;
 		if (info->cap > SIG_CONF_INFERRED)
 			info->cap = SIG_CONF_INFERRED;
-		b->rules->recs[first + i] = (struct sig_rec){ .cap = (uint8_t)info->cap };
+		b->rules->recs[first + i] = (struct sig_rec){ .cap = (uint8_t)info->cap,
+			.portal = f == SIG_FN_PORTAL };
 	}
 }
 

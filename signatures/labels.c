@@ -11,24 +11,30 @@
  * at the end; all else is the whole label. Of two lists that know a label the earlier one has it.
  */
 
-/* Where people read: the zone's own function holds, whatever stands further right. */
+/* Where people read, whatever stands further right. */
 static const char pages[] =
     "www www# support docs doc help helpdesk blog blogs community communities partner "
-    "partners careers jobs shop store news press ir investors events forum forums kb "
-    "learn learning academy training university wiki dev developer developers status "
-    "trust info go pages lp marketing resources my account accounts *login* signin sso id "
-    "auth secure web webinar demo trial try m en de fr jp cn us portal *portal portal* "
-    "dashboard console admin app apps media img image images static assets video videos "
-    "mail smtp mx# email links link click track survey ideas labs research "
-    "threatmap threatcenter library connect bugbounty security test testing cms search "
-    "customer customers guide tools tool";
+    "partners careers jobs shop news press ir investors forum forums kb "
+    "learn learning academy training university wiki developer developers "
+    "my account accounts *login* signin sso marketing webinar demo trial try "
+    "*portal *portal* portal* dashboard console admin ui webui video videos survey ideas "
+    "threatmap threatcenter bugbounty guide apidoc* releasenotes*";
+
+/* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
+static const char site_pages[] =
+    "event events store resources customer customers dev status trust info go pages lp auth id "
+    "secure web m en de fr jp cn us "
+    "app apps media img image images static assets mail smtp mx# email links link click track "
+    "labs research library connect security test testing cms search tool tools";
 
 static const char update[] =
     "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "
     "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
     "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# upd-* "
     "*-upd "
-    "ftp ftp# feed* *feeds yum apt rpm deb liveupdate* content* plugins up up#";
+    "ftp ftp# feed feed# feed-* *-feed feeds* yum apt rpm deb liveupdate* content* plugins up up# "
+    "ota ota# "
+    "localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine#";
 
 static const char licensing[] =
     "*licen* lic lic# *activat* entitle* registration-* keystone subscription*";
@@ -38,37 +44,40 @@ static const char crash_report[] = "*crash* *dump* fault* bugreport*";
 static const char cloud_lookup[] =
     "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
     "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
-    "dnsbl* rbl*";
+    "dnsbl* rbl* url url# doh doh# *-doh";
 
 static const char telemetry[] =
     "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* *stats* stat "
     "stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* export* "
     "intake* *-intake syslog* report reports reporting* analytics* *tracker* *diag* "
-    "datalake*";
+    "datalake* metadata* telem* monitor*";
 
 static const char tunnel[] = "vpn* *-vpn *tunnel* relay* *relay proxy* *-proxy broker* derp#";
 
 static const char management[] =
-    "api api# api-* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* "
-    "config* policy* push* controller* command* cmd c2 heartbeat* checkin* client* mdm "
+    "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* "
+    "config* settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
+    "checkin* client* mdm "
     "edr xdr ws wss mqtt* notif* connector*";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
-	SIG_FN_TUNNEL };
+	SIG_FN_TUNNEL, SIG_FN_PORTAL };
 
 static const struct {
 	const char *shapes;
-	enum sig_function function; /* SIG_FN_PORTAL: nothing is said */
+	enum sig_function function;
+	bool of_sites; /* only in the domain of a web site */
 } lists[] = {
-	{ pages, SIG_FN_PORTAL },
-	{ update, SIG_FN_UPDATE },
-	{ licensing, SIG_FN_LICENSING },
-	{ crash_report, SIG_FN_CRASH_REPORT },
-	{ cloud_lookup, SIG_FN_CLOUD_LOOKUP },
-	{ telemetry, SIG_FN_TELEMETRY },
-	{ tunnel, SIG_FN_TUNNEL },
-	{ management, SIG_FN_MANAGEMENT },
+	{ pages, SIG_FN_PORTAL, false },
+	{ site_pages, SIG_FN_PORTAL, true },
+	{ update, SIG_FN_UPDATE, false },
+	{ licensing, SIG_FN_LICENSING, false },
+	{ crash_report, SIG_FN_CRASH_REPORT, false },
+	{ cloud_lookup, SIG_FN_CLOUD_LOOKUP, false },
+	{ telemetry, SIG_FN_TELEMETRY, false },
+	{ tunnel, SIG_FN_TUNNEL, false },
+	{ management, SIG_FN_MANAGEMENT, false },
 };
 
 static bool
@@ -95,11 +104,13 @@ has_shape(const char *label, size_t len, const char *shape, size_t n)
 }
 
 static enum sig_function
-function_of(const char *label, size_t len)
+function_of(const char *label, size_t len, bool site)
 {
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		size_t n;
 
+		if (lists[i].of_sites && !site)
+			continue;
 		for (const char *s = lists[i].shapes; *s; s += n + (s[n] == ' ')) {
 			n = strcspn(s, " ");
 			if (has_shape(label, len, s, n))
@@ -110,19 +121,21 @@ function_of(const char *label, size_t len)
 }
 
 unsigned
-labels_tell(const char *labels, size_t len, struct label *ret_label)
+labels_tell(const char *labels, size_t len, bool site, struct label *ret_label)
 {
 	for (const char *end = labels + len; labels < end;) {
 		const char *dot = memchr(labels, '.', (size_t)(end - labels));
 		size_t n = (size_t)((dot ? dot : end) - labels);
-		enum sig_function f = function_of(labels, n);
+		enum sig_function f = function_of(labels, n, site);
 
+		if (site && f == SIG_FN_PORTAL)
+			return 0;
 		for (unsigned i = 0; i < LABEL_FUNCTIONS; i++)
 			if (label_functions[i] == f) {
 				*ret_label = (struct label){ labels, n };
 				return i + 1;
 			}
-		if (f != SIG_FN_NONE || !dot)
+		if (!dot)
 			return 0;
 		labels = dot + 1;
 	}

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the labels of a host say of its function, for the zones of which a pack knows no more than
- * whose they are (`by_label`): `dl3.eu.vendor.example` fetches, whoever the vendor is. One list for
- * all packs, judged by their hosts; see signatures/README.md, "By label".
+ * whose they are, or what most of their hosts are for (`by_label`): `dl3.eu.vendor.example`
+ * fetches, whoever the vendor is. One list for all packs, judged by their hosts; see
+ * signatures/README.md, "By label".
  */
 #ifndef SIGNATURES_LABELS_H
 #define SIGNATURES_LABELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "signatures/facts.h"
 
 /* The functions that labels tell, in the order of their derived signatures. */
-enum { LABEL_FUNCTIONS = 7 };
+enum { LABEL_FUNCTIONS = 8 };
 extern const uint8_t label_functions[LABEL_FUNCTIONS]; /* enum sig_function */
 
 /* One label of the name that was given. */
@@ -25,10 +27,11 @@ struct label {
 /*
  * `labels`: what stands left of the zone, canonical, without the last dot. Read from the left, the
  * first label that the list knows decides: 1 + its index in label_functions, and the label in
- * *ret_label; or 0, when no label is known, or the first that is says that a person reads there.
+ * *ret_label; or 0, when no label is known. `site`: the zone is a web site's domain. There a word
+ * for pages says nothing new (0), and more words are for pages (`static`, `events`).
  * Any thread; allocates nothing; time bounded by the list's length times that of the labels.
  */
-unsigned labels_tell(const char *labels, size_t len, struct label *ret_label);
+unsigned labels_tell(const char *labels, size_t len, bool site, struct label *ret_label);
 
 /*
  * The id of what labels made of a signature is that signature's with `-label-FUNCTION` behind it.

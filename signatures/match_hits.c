@@ -62,12 +62,13 @@ match_add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t c
 void
 match_refine(const struct matching *m, struct sig_hit *hit, size_t left)
 {
-	uint32_t first = m->rules->recs[hit->sig].first_label;
+	const struct sig_rec *rec = &m->rules->recs[hit->sig];
+	const char *name = (const char *)m->facts[hit->facts[0]].value;
 	struct label label;
-	unsigned told = left > 1 ? labels_tell((const char *)m->facts[hit->facts[0]].value,
-				       left - 1, &label)
-				 : 0;
+	unsigned told = 0;
 
-	if (first != 0 && told != 0)
-		hit->sig = first + told - 1;
+	if (rec->first_label != 0 && left > 1)
+		told = labels_tell(name, left - 1, rec->portal, &label);
+	if (told != 0)
+		hit->sig = rec->first_label + told - 1;
 }

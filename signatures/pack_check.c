@@ -301,7 +301,7 @@ check_product_of(struct check *c, const struct place *where, const struct pack_s
 	    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* Labels stand left of a zone, and refine what says no more than whose it is. */
+/* Labels stand left of a zone. */
 static void
 check_by_label(struct check *c, const struct place *at, const struct pack_signature *s)
 {
@@ -312,9 +312,6 @@ check_by_label(struct check *c, const struct place *at, const struct pack_signat
 		    s->id + labels_parent(s->id));
 	if (!s->by_label)
 		return;
-	if (s->function != SIG_FN_PORTAL && s->function != SIG_FN_MIXED)
-		FAULT(c, KEY(at, "by_label"),
-		    "refines 'portal' or 'mixed': this signature knows its function");
 	for (unsigned i = 0; i < s->match_count; i++)
 		for (unsigned k = 0; k <= PACK_HOST_LAST; k++)
 			for (unsigned j = 0; j < s->match[i].key[k].n; j++)

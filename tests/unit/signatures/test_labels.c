@@ -4,11 +4,11 @@
 #include "signatures/labels.h"
 
 static const char *
-told(const char *labels)
+told_in(const char *labels, bool site)
 {
 	static char text[128];
 	struct label label;
-	unsigned n = labels_tell(labels, strlen(labels), &label);
+	unsigned n = labels_tell(labels, strlen(labels), site, &label);
 
 	if (n == 0)
 		return "";
@@ -18,6 +18,12 @@ told(const char *labels)
 	return text;
 }
 
+static const char *
+told(const char *labels)
+{
+	return told_in(labels, true);
+}
+
 static void
 shapes(void **state)
 {
@@ -25,6 +31,8 @@ shapes(void **state)
 	assert_string_equal(told("dl"), "update by dl");
 	assert_string_equal(told("dl12"), "update by dl12");
 	assert_string_equal(told("dlx"), "");
+	assert_string_equal(told("feedback"), "telemetry by feedback");
+	assert_string_equal(told("feeds2"), "update by feeds2");
 	assert_string_equal(told("dl-eu"), "update by dl-eu");
 	assert_string_equal(told("my-update-7"), "update by my-update-7");
 	assert_string_equal(told("licensing"), "licensing by licensing");
@@ -33,7 +41,7 @@ shapes(void **state)
 	assert_string_equal(told("ingest"), "telemetry by ingest");
 	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
 	assert_string_equal(told("api3"), "management by api3");
-	assert_string_equal(told("api3x"), "");
+	assert_string_equal(told("api3x"), "management by api3x");
 	assert_string_equal(told("12"), "");
 	assert_string_equal(told(""), "");
 }
@@ -51,13 +59,27 @@ order(void **state)
 	assert_string_equal(told("..update."), "update by update");
 }
 
+/* Among agents a page is the exception, and words that a web site is full of tell nothing. */
+static void
+zones(void **state)
+{
+	(void)state;
+	assert_string_equal(told_in("console.eu", true), "");
+	assert_string_equal(told_in("console.eu", false), "portal by console");
+	assert_string_equal(told_in("static.update", true), "");
+	assert_string_equal(told_in("static.update", false), "update by update");
+	assert_string_equal(told_in("events", true), "");
+	assert_string_equal(told_in("events", false), "telemetry by events");
+}
+
 static void
 parents(void **state)
 {
 	(void)state;
 	assert_int_equal(labels_parent("site-label-update"), 4);
 	assert_int_equal(labels_parent("v/site-label-cloud-lookup"), 6);
-	assert_int_equal(labels_parent("site-label-portal"), 0);
+	assert_int_equal(labels_parent("zone-label-portal"), 4);
+	assert_int_equal(labels_parent("site-label-mixed"), 0);
 	assert_int_equal(labels_parent("site"), 0);
 	assert_int_equal(labels_parent("-label-update"), 0);
 }
@@ -84,6 +106,8 @@ refined(void **state)
 	    "     source: x, reviewed: 2026-01-01}\n"
 	    "  - {id: zone, product: p, function: mixed, confidence: high, by_label: true,\n"
 	    "     match: [{host: .t-cdn.example}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: cloud, product: p, function: tunnel, confidence: high, by_label: true,\n"
+	    "     match: [{host: .t-cloud.example}], source: x, reviewed: 2026-01-01}\n"
 	    "  - {id: known, product: p, function: tunnel, confidence: high,\n"
 	    "     match: [{host: .update.t.example}], source: x, reviewed: 2026-01-01}\n"
 	    "  - {id: other, product: p, function: mixed, confidence: high,\n"
@@ -95,7 +119,7 @@ refined(void **state)
 
 	(void)state;
 	assert_int_equal(sig_scratch_new(rules, &scratch), 0);
-	assert_int_equal(sig_ruleset_count(rules), 4);
+	assert_int_equal(sig_ruleset_count(rules), 5);
 	i = match(rules, scratch, "telemetry.eu.t.example");
 	assert_string_equal(i->id, "t/site-label-telemetry");
 	assert_string_equal(i->label_of, "t/site");
@@ -108,6 +132,9 @@ refined(void **state)
 	assert_string_equal(match(rules, scratch, "t.example")->id, "t/site");
 	assert_string_equal(match(rules, scratch, "dl2.t-cdn.example")->id, "t/zone-label-update");
 	assert_string_equal(match(rules, scratch, "a.t-cdn.example")->id, "t/zone");
+	assert_string_equal(match(rules, scratch, "a.t-cloud.example")->id, "t/cloud");
+	assert_string_equal(
+	    match(rules, scratch, "login.t-cloud.example")->id, "t/cloud-label-portal");
 	assert_string_equal(match(rules, scratch, "a.update.t.example")->id, "t/known");
 	assert_string_equal(match(rules, scratch, "update.u.example")->id, "t/other");
 	sig_match_name(rules, scratch, "api.t.example", 13, &r);
@@ -120,7 +147,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(order),
-		cmocka_unit_test(parents), cmocka_unit_test(refined) };
+		cmocka_unit_test(zones), cmocka_unit_test(parents), cmocka_unit_test(refined) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,8 +116,6 @@ static const struct {
 	    "confidence: low\n    source: x\n    reviewed: 2026-01-01\n    match:\n      "
 	    "- host: b.vendor.com\n",
 	    "t.yaml:21:9: signature 's' is there already" },
-	{ "- host: a.vendor.com", "- host: .vendor.com\n    by_label: true",
-	    "t.yaml:21:15: refines 'portal' or 'mixed': this signature knows its function" },
 	{ "function: update", "function: mixed\n    by_label: true",
 	    "t.yaml:16:15: needs a host pattern with labels left open, such as .vendor.example" },
 	{ "id: s\n", "id: s-label-tunnel\n",

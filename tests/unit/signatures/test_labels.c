@@ -133,6 +133,9 @@ refined(void **state)
 	assert_string_equal(match(rules, scratch, "dl2.t-cdn.example")->id, "t/zone-label-update");
 	assert_string_equal(match(rules, scratch, "a.t-cdn.example")->id, "t/zone");
 	assert_string_equal(match(rules, scratch, "a.t-cloud.example")->id, "t/cloud");
+	i = match(rules, scratch, "vpn.t-cloud.example");
+	assert_string_equal(i->id, "t/cloud");
+	assert_int_equal(i->cap, SIG_CONF_CERTAIN);
 	assert_string_equal(
 	    match(rules, scratch, "login.t-cloud.example")->id, "t/cloud-label-portal");
 	assert_string_equal(match(rules, scratch, "a.update.t.example")->id, "t/known");

@@ -130,8 +130,8 @@ add_refined(struct build *b, uint32_t of)
 		char id[256];
 		int n = snprintf(id, sizeof(id), "%s-label-%s", parent->id, sig_function_name(f));
 
-		if (f == parent->function)
-			b->rules->recs[of].own_label = (i + 1) & 0xf;
+		if (!labels_refine(parent->function, f))
+			b->rules->recs[of].kept_from |= 1U << i;
 		*info = *parent;
 		info->id = build_keep(b, id, (size_t)n < sizeof(id) ? (size_t)n : sizeof(id) - 1);
 		info->label_of = parent->id;

@@ -14,51 +14,54 @@
 /* Where people read, whatever stands further right. */
 static const char pages[] =
     "www www# support docs doc help helpdesk blog blogs community communities partner "
-    "partners careers jobs shop news press ir investors forum forums kb "
-    "learn learning academy training university wiki developer developers "
-    "my account accounts *login* signin sso marketing webinar demo trial try "
-    "*portal *portal* portal* dashboard console admin ui webui video videos survey ideas "
-    "threatmap threatcenter bugbounty guide apidoc* releasenotes*";
+    "partners careers jobs shop news press ir investors forum forums kb learn learning "
+    "academy training university wiki developer developers my account accounts *login* "
+    "signin sso marketing webinar demo trial try *portal *portal* portal* dashboard console "
+    "admin ui webui video videos survey ideas threatmap threatcenter bugbounty guide "
+    "documentation manual manuals bbs hub apidoc* releasenotes*";
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const char site_pages[] =
-    "event events store resources customer customers dev status trust info go pages lp auth id "
-    "secure web m en de fr jp cn us "
-    "app apps media img image images static assets mail smtp mx# email links link click track "
-    "labs research library connect security test testing cms search tool tools";
+    "event events store resources customer customers status trust info go pages lp auth id "
+    "secure web m app apps media img image images static assets mail smtp mx# email links "
+    "link click track labs research library connect security cms search tool tools";
 
 static const char update[] =
     "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "
     "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
-    "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# upd-* "
-    "*-upd "
-    "ftp ftp# feed feed# feed-* *-feed feeds* yum apt rpm deb liveupdate* content* plugins up up# "
-    "ota ota# "
-    "localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine#";
+    "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# "
+    "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# "
+    "software* offline* registry* docker* *artifact* charts helm vdb* avdb* database* db db# "
+    "pattern* fw fw# apt rpm deb liveupdate* content* plugins up up# ota ota# localdb* "
+    "geoip* sig sig# sigs files hotfix* release* releases engine engine#";
 
 static const char licensing[] =
     "*licen* lic lic# *activat* entitle* registration-* keystone subscription*";
 
-static const char crash_report[] = "*crash* *dump* fault* bugreport*";
+static const char crash_report[] = "*crash* *dump* fault* bugreport* sentry*";
 
 static const char cloud_lookup[] =
     "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
     "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
-    "dnsbl* rbl* url url# doh doh# *-doh";
+    "dnsbl* rbl* url url# doh doh# *-doh dns dns# resolver* *intel *intelligence* ioc* "
+    "*phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* grid*";
 
 static const char telemetry[] =
-    "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* *stats* stat "
-    "stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* export* "
-    "intake* *-intake syslog* report reports reporting* analytics* *tracker* *diag* "
-    "datalake* metadata* telem* monitor*";
+    "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* "
+    "*stats* stat stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* "
+    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* *diag* "
+    "datalake* metadata* telem* monitor* ingress* *ingress sink* audit* trace* tracing* "
+    "usage* insights* siem*";
 
-static const char tunnel[] = "vpn* *-vpn *tunnel* relay* *relay proxy* *-proxy broker* derp#";
+static const char tunnel[] =
+    "vpn* *-vpn *tunnel* relay* *relay proxy* *-proxy broker* derp# *ztna* wireguard* wg# "
+    "pop# pop-*";
 
 static const char management[] =
-    "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* "
-    "config* settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
-    "checkin* client* mdm "
-    "edr xdr ws wss mqtt* notif* connector*";
+    "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* config* "
+    "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
+    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
+    "deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* grpc* msg*";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
@@ -140,6 +143,16 @@ labels_tell(const char *labels, size_t len, bool site, struct label *ret_label)
 		labels = dot + 1;
 	}
 	return 0;
+}
+
+bool
+labels_refine(enum sig_function from, enum sig_function to)
+{
+	if (from == to)
+		return false;
+	return from == SIG_FN_PORTAL || from == SIG_FN_MIXED || to == SIG_FN_PORTAL ||
+	       to == SIG_FN_UPDATE || to == SIG_FN_LICENSING || to == SIG_FN_CRASH_REPORT ||
+	       (to == SIG_FN_TELEMETRY && from == SIG_FN_MANAGEMENT);
 }
 
 size_t

@@ -34,6 +34,13 @@ struct label {
 unsigned labels_tell(const char *labels, size_t len, bool site, struct label *ret_label);
 
 /*
+ * Does a label that tells `to` change what a zone of function `from` says? Of a zone for pages, or
+ * for several things, always. Of others, where `api` or `query` only says how the same thing is
+ * asked, when it fetches, activates, reports or is read by people.
+ */
+bool labels_refine(enum sig_function from, enum sig_function to);
+
+/*
  * The id of what labels made of a signature is that signature's with `-label-FUNCTION` behind it.
  * How long the signature's own is; 0: this is no such id.
  */

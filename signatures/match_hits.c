@@ -69,6 +69,6 @@ match_refine(const struct matching *m, struct sig_hit *hit, size_t left)
 
 	if (rec->first_label != 0 && left > 1)
 		told = labels_tell(name, left - 1, rec->portal, &label);
-	if (told != 0 && told != rec->own_label)
+	if (told != 0 && !(rec->kept_from & 1U << (told - 1)))
 		hit->sig = rec->first_label + told - 1;
 }

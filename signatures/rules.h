@@ -152,10 +152,10 @@ struct clause {
 struct sig_rec {
 	uint32_t first_except; /* clauses */
 	uint16_t n_excepts;
-	uint8_t cap : 4;
-	uint8_t own_label : 4; /* by_label: what labels_tell says for its own function; or 0 */
+	uint8_t cap;
 	bool portal;
-	uint32_t first_label; /* by_label: the first of LABEL_FUNCTIONS refined signatures; or 0 */
+	uint32_t first_label : 24; /* by_label: first of LABEL_FUNCTIONS refined signatures; or 0 */
+	uint32_t kept_from : 8;	   /* a bit for each of them that changes nothing here */
 };
 
 struct string_item {

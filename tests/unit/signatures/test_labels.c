@@ -72,6 +72,24 @@ zones(void **state)
 	assert_string_equal(told_in("events", false), "telemetry by events");
 }
 
+/* A zone of one function is changed by what fetches, activates or reports, not by how one asks. */
+static void
+refining(void **state)
+{
+	(void)state;
+	assert_true(labels_refine(SIG_FN_PORTAL, SIG_FN_MANAGEMENT));
+	assert_true(labels_refine(SIG_FN_MIXED, SIG_FN_TUNNEL));
+	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_UPDATE));
+	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_TELEMETRY));
+	assert_true(labels_refine(SIG_FN_TELEMETRY, SIG_FN_CRASH_REPORT));
+	assert_true(labels_refine(SIG_FN_TELEMETRY, SIG_FN_PORTAL));
+	assert_false(labels_refine(SIG_FN_PORTAL, SIG_FN_PORTAL));
+	assert_false(labels_refine(SIG_FN_TELEMETRY, SIG_FN_TELEMETRY));
+	assert_false(labels_refine(SIG_FN_TELEMETRY, SIG_FN_MANAGEMENT));
+	assert_false(labels_refine(SIG_FN_CLOUD_LOOKUP, SIG_FN_TELEMETRY));
+	assert_false(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_CLOUD_LOOKUP));
+}
+
 static void
 parents(void **state)
 {
@@ -136,6 +154,9 @@ refined(void **state)
 	i = match(rules, scratch, "vpn.t-cloud.example");
 	assert_string_equal(i->id, "t/cloud");
 	assert_int_equal(i->cap, SIG_CONF_CERTAIN);
+	assert_string_equal(match(rules, scratch, "api.t-cloud.example")->id, "t/cloud");
+	assert_string_equal(
+	    match(rules, scratch, "dl.t-cloud.example")->id, "t/cloud-label-update");
 	assert_string_equal(
 	    match(rules, scratch, "login.t-cloud.example")->id, "t/cloud-label-portal");
 	assert_string_equal(match(rules, scratch, "a.update.t.example")->id, "t/known");
@@ -150,7 +171,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(order),
-		cmocka_unit_test(zones), cmocka_unit_test(parents), cmocka_unit_test(refined) };
+		cmocka_unit_test(zones), cmocka_unit_test(refining), cmocka_unit_test(parents),
+		cmocka_unit_test(refined) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static const char pages[] =
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const char site_pages[] =
-    "event events store resources customer customers status trust info go pages lp auth id "
+    "event events home store resources customer customers status trust info go pages lp auth id "
     "secure web m app apps media img image images static assets mail smtp mx# email links "
     "link click track labs research library connect security cms search tool tools";
 
@@ -31,36 +31,40 @@ static const char update[] =
     "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
     "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# "
     "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# "
-    "software* offline* registry* docker* *artifact* charts helm vdb* avdb* database* db db# "
+    "rsync* software* offline* registry* *-registry docker* *artifact* charts helm vdb* avdb* "
+    "database* db db# "
     "pattern* fw fw# apt rpm deb liveupdate* content* plugins up up# ota ota# localdb* "
     "geoip* sig sig# sigs files hotfix* release* releases engine engine#";
 
-static const char licensing[] =
-    "*licen* lic lic# *activat* entitle* registration-* keystone subscription*";
+static const char licensing[] = "*licen* lic lic# *activat* entitle* register registration "
+				"registration-* keystone subscription*";
 
 static const char crash_report[] = "*crash* *dump* fault* bugreport* sentry*";
 
 static const char cloud_lookup[] =
     "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
     "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
-    "dnsbl* rbl* url url# doh doh# *-doh dns dns# resolver* *intel *intelligence* ioc* "
+    "dnsbl* rbl* url url# doh doh# *-doh dns dns# dns-* *-dns census* asn resolver* *intel "
+    "*intelligence* ioc* "
     "*phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* grid*";
 
 static const char telemetry[] =
     "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* "
     "*stats* stat stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* "
-    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* *diag* "
+    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* track track# "
+    "tracking *diag* "
     "datalake* metadata* telem* monitor* ingress* *ingress sink* audit* trace* tracing* "
     "usage* insights* siem*";
 
 static const char tunnel[] =
-    "vpn* *-vpn *tunnel* relay* *relay proxy* *-proxy broker* derp# *ztna* wireguard* wg# "
+    "vpn* *-vpn *tunnel* relay* *relay proxy* broker* derp# *ztna* wireguard* wg# "
     "pop# pop-*";
 
 static const char management[] =
     "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* config* "
     "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
-    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
+    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* conf "
+    "conf-* *-conf "
     "deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* grpc* msg*";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,

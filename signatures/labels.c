@@ -18,7 +18,7 @@ static const char pages[] =
     "academy training university wiki developer developers my account accounts *login* "
     "signin sso marketing webinar demo trial try *portal *portal* portal* dashboard console "
     "admin ui webui video videos survey ideas threatmap threatcenter bugbounty guide "
-    "documentation manual manuals bbs hub apidoc* releasenotes*";
+    "documentation manual manuals bbs hub apidoc* releasenotes* *dashboard *-console";
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const char site_pages[] =
@@ -30,11 +30,11 @@ static const char update[] =
     "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "
     "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
     "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# "
-    "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# "
-    "rsync* software* offline* registry* *-registry docker* *artifact* charts helm vdb* avdb* "
-    "database* db db# "
-    "pattern* fw fw# apt rpm deb liveupdate* content* plugins up up# ota ota# localdb* "
-    "geoip* sig sig# sigs files hotfix* release* releases engine engine#";
+    "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# rsync* "
+    "software* offline* registry* *-registry docker* *artifact* charts helm vdb* avdb* "
+    "database* db db# pattern* fw fw# apt rpm deb liveupdate* content* plugins up up# ota "
+    "ota# localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine# cache "
+    "cache# *-cache rpz*";
 
 static const char licensing[] = "*licen* lic lic# *activat* entitle* register registration "
 				"registration-* keystone subscription*";
@@ -63,9 +63,9 @@ static const char tunnel[] =
 static const char management[] =
     "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* config* "
     "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
-    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* conf "
-    "conf-* *-conf "
-    "deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* grpc* msg*";
+    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
+    "conf conf-* *-conf deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* "
+    "grpc* msg* *api *-client server server# *-server";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,

@@ -20,7 +20,9 @@ enum {
 	TTL_MAX_S = 86400,
 	RECORD_AVERAGE = 112, /* bytes, with a name of some 50 */
 	RECORD_ALIGN = 8,
-	WALK_MAX = 64, /* records of one chain looked at: many names behind one CDN address */
+	/* Records of one chain looked at. A name further back is learnt again; a server that gives
+	 * every address a hundred names must not make each answer walk them all. */
+	WALK_MAX = 16,
 	CHAIN_NAMES_MAX = 16,
 	IMAGE_VERSION = 1,
 	IMAGE_HEAD = 16,

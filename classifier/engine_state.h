@@ -60,6 +60,7 @@ enum {				     /* why a decided flow is still looked at */
 	CLF_WATCH_NDPI = 1 << 2,     /* nDPI is not done */
 	CLF_WATCH_LATE = 1 << 4,     /* TCP: a hello may follow what nobody could read */
 	CLF_WATCH_DNS = 1 << 3,	     /* DNS over TCP: later questions */
+	CLF_WATCH_REST = 1 << 5,     /* the rest of a hello or a request that began may come */
 };
 
 enum { /* readers that said NOT_MINE */
@@ -108,7 +109,10 @@ struct clf_ctx {
 	uint8_t n_names, n_facts, requests;
 	uint16_t fact_text, name_text;
 	uint16_t late_from;  /* prefix bytes that hold no hello's beginning */
+	uint16_t hello_open; /* bytes of the first hello's last record behind it */
 	uint32_t hello_next; /* prefix bytes eaten by the first hello */
+	uint32_t head_seen;  /* prefix bytes that hold no HTTP request's end */
+	uint8_t others;	     /* looks at the other reading of bytes that disagreed */
 	uint64_t sni_hash;
 	struct clf_seen_name names[CLF_NAMES_MAX];
 	struct clf_fact facts[CLF_FACTS_MAX];
@@ -275,6 +279,7 @@ void clf_feed_ndpi_raw(struct clf_visit *v, struct clf_ctx *c);
 void clf_feed_ndpi_stream(struct clf_visit *v, struct clf_ctx *c, unsigned dir);
 void clf_ndpi_conclude(struct clf_engine *e, struct clf_ctx *c);
 void clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c);
+void clf_conclude_request(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c);
 size_t clf_ndpi_text(struct clf_engine *e, const struct clf_ctx *c, char *out, size_t cap);
 /* A quick label for one lone datagram (DNS questions under --ndpi all); 0 when off. */
 size_t clf_ndpi_once(

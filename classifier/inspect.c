@@ -134,6 +134,16 @@ clf_gather_flags(struct clf_ctx *c)
 	}
 }
 
+/* A hello or a request's head is being read, and what came of it is good so far. */
+static bool
+has_begun(const struct clf_ctx *c)
+{
+	if (c->hello || c->requests != 0 || c->server_done)
+		return false;
+	return (c->reader == CLF_READ_QUIC && c->initial) ||
+	       (c->stream[CLF_UP] && (c->reader == CLF_READ_TLS || c->head_seen != 0));
+}
+
 void
 clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 {
@@ -145,11 +155,15 @@ clf_conclude(struct clf_engine *e, uint32_t flow, uint64_t at_us)
 		if (c->fresh || c->renamed)
 			redecide(e, flow, c, at_us, -1);
 	} else if (c->data_packets[0] + c->data_packets[1] != 0) {
-		c->watch = 0;
+		c->watch = has_begun(c) ? CLF_WATCH_REST : 0;
+		c->deadline_us = at_us + e->watch_us;
 		clf_gather_flags(c);
 		clf_conclude_hello(e, f, c);
 		clf_ndpi_conclude(e, c);
 		decide(e, flow, c, at_us, -1);
+		if (f->ctx !=
+		    0) /* watched: who sends a hello a byte a second is named in the end */
+			return;
 	} else if (e->config.ndpi == CLF_NDPI_ALL && f->ctx != 0) {
 		c->deadline_us = at_us +
 				 e->limit_us[f->klass]; /* its label is asked for at the end */
@@ -245,6 +259,8 @@ settle(struct clf_visit *v, struct clf_ctx *c)
 	if (c->decided) {
 		if (c->fresh || c->renamed)
 			redecide(e, v->flow, c, v->ts_us, end);
+		if (!has_begun(c))
+			c->watch &= (uint8_t)~CLF_WATCH_REST;
 		if (!is_latched(v->f) && c->watch == 0)
 			clf_ctx_close(e, c);
 		return;
@@ -300,7 +316,7 @@ clf_inspect(struct clf_visit *v)
 	if (c && v->ts_us > c->deadline_us) {
 		clf_conclude(e, v->flow, c->deadline_us);
 		c = v->f->ctx != 0 && !is_latched(v->f) ? &e->ctxs[v->f->ctx] : NULL;
-		if (v->f->state >= CLF_DECIDED)
+		if (v->f->state >= CLF_DECIDED && !c)
 			return;
 	}
 	if (!c) {

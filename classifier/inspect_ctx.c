@@ -5,6 +5,8 @@
  */
 #include "classifier/engine_state.h"
 
+enum { STALLED_US = 1000000 };
+
 /* --- the pool --- */
 
 static void
@@ -65,11 +67,16 @@ clf_ctx_of(struct clf_engine *e, const struct clf_flow *f)
 	return &e->ctxs[0];
 }
 
-/* Takes a context from a flow that can spare it: only watched, or no data came yet. */
+/*
+ * Takes a context from a flow that can spare it: only watched, or no data came yet. Else from the
+ * one that has said nothing for longest, so that flows which begin and go silent blind no others.
+ */
 bool
 clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this)
 {
-	uint32_t at = e->oldest_ctx;
+	uint32_t first = e->oldest_ctx, at = first;
+	struct clf_ctx *oldest = &e->ctxs[first];
+	struct clf_flow *f = &e->table.flows[oldest->flow];
 
 	for (unsigned i = 0; i < 8 && at != 0; i++, at = e->ctxs[at].newer) {
 		struct clf_ctx *c = &e->ctxs[at];
@@ -78,7 +85,14 @@ clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this)
 		clf_ctx_close(e, c);
 		return true;
 	}
-	return false;
+	if (first == 0 || oldest == not_this || f->last_us + STALLED_US > e->now_us)
+		return false;
+	oldest->flags |= CLF_FL_OVER_LIMIT;
+	e->stats.inspect_full++;
+	clf_conclude(e, oldest->flow, e->now_us);
+	if (f->verdict != CLF_DROP && f->verdict != CLF_RESET && f->ctx == first)
+		clf_ctx_close(e, oldest);
+	return true;
 }
 
 struct clf_ctx *

@@ -10,7 +10,7 @@
 #include "classifier/engine_state.h"
 
 enum { UDP = 17, TCP = 6, DNS = 53, MDNS = 5353, LLMNR = 5355, NETBIOS = 137 };
-enum { DNS_HEAD = 12, OPT = 41 };
+enum { DNS_HEAD = 12, OPT = 41, ODD_QUESTION_MAX = 512 };
 enum { ANSWER_WAIT_US = 10000000, ANSWERED_US = 60000000 };
 /* Often enough that no log comes round unread; a look-up takes all there is besides. */
 enum { SHARE_TICKS = 32, SHARE_MOST = 256 };
@@ -429,6 +429,17 @@ clf_dns_packet(struct clf_engine *e, struct clf_pkt *pkt, uint64_t ts_us, struct
 	return true;
 }
 
+/* Could a connection to another port than DNS's begin with a question? */
+static bool
+may_begin_dns(struct sig_bytes stream)
+{
+	if (sig_bytes_left(&stream) < 2)
+		return true;
+	uint16_t n = sig_bytes_u16(&stream);
+	return n > DNS_HEAD && n <= ODD_QUESTION_MAX &&
+	       (sig_bytes_left(&stream) < DNS_HEAD || may_be_dns(stream));
+}
+
 /* Messages of a DNS connection, two length bytes before each. The first question also names it. */
 bool
 clf_read_dns_tcp(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream, unsigned dir)
@@ -436,14 +447,22 @@ clf_read_dns_tcp(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream
 	struct clf_engine *e = v->e;
 	struct clf_dns_msg *m = &e->dns;
 	struct clf_question like;
-	uint16_t n = sig_bytes_u16(&stream);
+	bool odd = c->reader == CLF_READ_START && !is_dns_port(v->pkt->src_port) &&
+		   !is_dns_port(v->pkt->dst_port);
 
+	if (odd && !may_begin_dns(stream)) {
+		c->not_mine |= CLF_NOT_DNS;
+		return false;
+	}
+	uint16_t n = sig_bytes_u16(&stream);
 	if (!sig_bytes_ok(&stream) || sig_bytes_left(&stream) < n) {
 		c->need[dir] = 2u + n;
 		return false;
 	}
 	struct sig_bytes message = sig_bytes_sub(&stream, n);
 	enum clf_obs r = n < DNS_HEAD ? CLF_OBS_NOT_MINE : clf_dns_message(message, m);
+	if (r == CLF_OBS_DONE && odd && (m->response || !is_surely_dns(m, message)))
+		r = CLF_OBS_NOT_MINE;
 	if (r != CLF_OBS_DONE || !m->have_qname || m->qname.raw_len == 0) {
 		c->not_mine |= CLF_NOT_DNS;
 		c->need[dir] = dir == CLF_UP && c->reader == CLF_READ_START ? 0 : UINT32_MAX;

@@ -65,6 +65,25 @@ take_request(struct clf_visit *v, struct clf_ctx *c, const struct clf_http_req *
 	add_request_text(v, c, SIG_F_USER_AGENT, r->user_agent, r->user_agent_len);
 }
 
+/* A request whose head never ended: the host that it showed. */
+void
+clf_conclude_request(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c)
+{
+	struct clf_http_req *r = &e->http;
+
+	if (clf_http_request(clf_stream_view(c->stream[CLF_UP]), r) != CLF_OBS_MORE)
+		return;
+	c->protocol_known = 1;
+	c->flags |= CLF_FL_GAP | (r->ambiguous ? CLF_FL_AMBIGUOUS : 0);
+	if (r->have_target)
+		clf_add_name(c, r->connect ? SIG_F_HTTP_CONNECT : SIG_F_HTTP_URI, &r->target,
+		    clf_packet_number(f), c->group);
+	if (r->have_host)
+		clf_add_name(c, SIG_F_HTTP_HOST, &r->host, clf_packet_number(f), c->group);
+	if (r->have_host2)
+		clf_add_name(c, SIG_F_HTTP_HOST, &r->host2, clf_packet_number(f), c->group);
+}
+
 /* Goes past the rest of a body. False: it is not all here yet, or it never ends. */
 static bool
 pass_body(struct clf_visit *v, struct clf_ctx *c)
@@ -74,11 +93,16 @@ pass_body(struct clf_visit *v, struct clf_ctx *c)
 	uint32_t end = 0;
 
 	if (c->chunked) {
-		if (clf_http_chunked_end(stream, &end) != CLF_OBS_DONE)
+		enum clf_obs obs = clf_http_chunked_end(stream, &end);
+
+		if (obs == CLF_OBS_BAD) { /* where the next request begins, nobody can say */
+			c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
+			c->need[CLF_UP] = UINT32_MAX;
 			return false;
+		}
 		clf_stream_consume(v->e->streams, c->stream[CLF_UP], end);
-		c->chunked = 0;
-		return true;
+		c->chunked = obs != CLF_OBS_DONE;
+		return obs == CLF_OBS_DONE;
 	}
 	size_t n = c->skip < left ? (size_t)c->skip : left;
 	if (n != 0)
@@ -96,14 +120,24 @@ clf_read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		c->need[CLF_UP] = 0;
 		return pass_body(v, c);
 	}
-	switch (clf_http_request(stream, r)) {
+	if (c->head_seen != 0 && clf_http_goes_on(stream, c->head_seen)) {
+		c->head_seen = (uint32_t)sig_bytes_left(&stream);
+		c->need[CLF_UP] = c->head_seen + 1;
+		return false;
+	}
+	enum clf_obs obs = clf_http_request(stream, r);
+	c->head_seen = obs == CLF_OBS_MORE && r->in_head ? (uint32_t)sig_bytes_left(&stream) : 0;
+	switch (obs) {
 	case CLF_OBS_MORE: c->need[CLF_UP] = r->need; return false;
 	case CLF_OBS_NOT_MINE:
 		c->not_mine |= CLF_NOT_HTTP;
 		c->need[CLF_UP] = 0;
 		c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
-		if (c->reader == CLF_READ_HTTP)
+		if (c->reader == CLF_READ_HTTP) { /* upgraded: TLS (RFC 2817), or another */
 			c->reader = CLF_READ_NONE;
+			c->watch |= CLF_WATCH_LATE;
+			return true;
+		}
 		return false;
 	case CLF_OBS_BAD:
 		c->flags |= CLF_FL_MALFORMED;
@@ -170,6 +204,10 @@ clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		c->flags |= CLF_FL_MALFORMED;
 		c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
 		c->need[CLF_UP] = UINT32_MAX;
+		if (c->requests == 0 && r->have_authority) { /* the rest may say another */
+			c->flags |= CLF_FL_AMBIGUOUS;
+			clf_add_name(c, SIG_F_HTTP_HOST, &r->authority, packet, c->group);
+		}
 		return false;
 	}
 	if (c->requests != 0)

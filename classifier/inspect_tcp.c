@@ -12,6 +12,7 @@ enum {
 	LATE_BYTES = 8192,
 	LATE_PACKETS = 32,
 	WATCH_BYTES = 1 << 20,
+	SOCKS_MAX = 1024, /* of a preamble: two strings of 255 bytes are common limits */
 	READ_ROUNDS = 128 /* more DNS messages than one segment holds */
 };
 
@@ -66,6 +67,9 @@ static size_t
 socks_preamble(struct sig_bytes b)
 {
 	const uint8_t *from = b.p;
+
+	if (sig_bytes_left(&b) > SOCKS_MAX)
+		b.end = b.p + SOCKS_MAX;
 	uint8_t version = sig_bytes_u8(&b), kind;
 
 	if (version == 4) {
@@ -129,7 +133,7 @@ read_up(struct clf_visit *v, struct clf_ctx *c)
 			return;
 		switch (c->reader) {
 		case CLF_READ_START:
-			if (is_dns_port(v) && !(c->not_mine & CLF_NOT_DNS))
+			if (!(c->not_mine & CLF_NOT_DNS))
 				again = clf_read_dns_tcp(v, c, stream, CLF_UP);
 			if (c->reader == CLF_READ_START && !(c->not_mine & CLF_NOT_TLS))
 				again = clf_read_tls(v, c, stream);
@@ -147,8 +151,6 @@ read_up(struct clf_visit *v, struct clf_ctx *c)
 			break;
 		default: return;
 		}
-		if (!is_dns_port(v))
-			c->not_mine |= CLF_NOT_DNS;
 		if (c->reader == CLF_READ_START && c->not_mine == CLF_NOT_ANY) {
 			c->reader = CLF_READ_NONE;
 			again = true;
@@ -178,8 +180,8 @@ read_down(struct clf_visit *v, struct clf_ctx *c)
 			return;
 		if (c->reader == CLF_READ_TLS)
 			clf_read_tls_server(v, c, stream);
-		else if (is_dns_port(v) &&
-			 (c->reader == CLF_READ_START || c->reader == CLF_READ_DNS))
+		else if (c->reader == CLF_READ_DNS ||
+			 (c->reader == CLF_READ_START && is_dns_port(v)))
 			again = clf_read_dns_tcp(v, c, stream, CLF_DOWN);
 	}
 }
@@ -291,6 +293,8 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 		c->need[v->dir] = 0;
 	}
 	size_t grown = sig_bytes_left(&after) - sig_bytes_left(&before);
+	if (grown == 0) /* bytes came again and disagreed: the other reading may be told */
+		c->need[v->dir] = 0;
 	if (!c->decided)
 		payload_fact(v, c, v->dir);
 	if (v->dir == CLF_UP)

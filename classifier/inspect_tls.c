@@ -4,12 +4,21 @@
 #include "classifier/engine_state.h"
 #include "classifier/resolvers.h"
 
-enum { DOT_PORT = 853 };
+enum {
+	DOT_PORT = 853,
+	OTHERS_MAX = 8, /* each look reads a whole hello */
+};
 
 static bool
 alpn_is(const struct clf_tls_hello *h, unsigned i, const char *what)
 {
 	return h->alpn[i].len == strlen(what) && memcmp(h->alpn[i].p, what, h->alpn[i].len) == 0;
+}
+
+static bool
+alpn_begins(const struct clf_tls_hello *h, unsigned i, const char *what)
+{
+	return h->alpn[i].len >= strlen(what) && memcmp(h->alpn[i].p, what, strlen(what)) == 0;
 }
 
 /* Resolvers that answer over HTTPS for anybody; their packs, if any, say who they are. */
@@ -69,6 +78,7 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 	c->watch &= (uint8_t)~CLF_WATCH_REQUESTS; /* inside CONNECT: a tunnel now */
 	c->protocol_known = 1;
 	c->fresh = 1;
+	c->flags &= ~(uint32_t)CLF_FL_GAP;
 	c->flags |= ech_flag(h) | (h->esni ? CLF_FL_ESNI : 0) |
 		    (h->two_names ? CLF_FL_AMBIGUOUS : 0);
 	if (h->have_sni) {
@@ -84,7 +94,7 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 	}
 	for (unsigned i = 0; i < h->n_alpn; i++) {
 		clf_add_fact(c, SIG_F_ALPN, h->alpn[i].p, h->alpn[i].len, packet, CLF_GROUP_ALL);
-		if (alpn_is(h, i, "dot") || alpn_is(h, i, "doq"))
+		if (alpn_is(h, i, "dot") || alpn_begins(h, i, "doq")) /* drafts: "doq-i03" */
 			c->flags |= CLF_FL_ENCRYPTED_DNS;
 	}
 	uint16_t server_port = v->dir == CLF_UP ? v->pkt->dst_port : v->pkt->src_port;
@@ -95,8 +105,8 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 }
 
 /*
- * The flow gives no more: a name that an unfinished hello shows is better than none. The extensions
- * behind it are unknown, hence the `gap`.
+ * The flow gives no more: a name that an unfinished hello or request shows is better than none.
+ * What stands behind it is unknown, hence the `gap`.
  */
 void
 clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ctx *c)
@@ -106,6 +116,10 @@ clf_conclude_hello(struct clf_engine *e, const struct clf_flow *f, struct clf_ct
 
 	if (c->hello || c->decided)
 		return;
+	if (c->head_seen != 0 && c->requests == 0 && c->stream[CLF_UP]) {
+		clf_conclude_request(e, f, c);
+		return;
+	}
 	if (quic && c->quic)
 		found = clf_quic_partial_hello(c->quic, h);
 	else if (c->reader == CLF_READ_TLS && c->stream[CLF_UP])
@@ -154,13 +168,36 @@ other_reading(struct clf_visit *v, struct clf_ctx *c)
 	struct clf_tls_hello *h = &v->e->hello;
 	struct sig_bytes other = clf_stream_other(c->stream[CLF_UP]);
 
-	if (sig_bytes_left(&other) == 0)
+	if (sig_bytes_left(&other) == 0 || c->others == OTHERS_MAX)
 		return;
+	c->others++;
 	c->flags |= CLF_FL_AMBIGUOUS;
 	c->fresh = 1;
 	if (clf_tls_client_hello(other, v->e->join, h) == CLF_OBS_DONE && h->have_sni &&
 	    (!c->hello_sni || name_hash(&h->sni) != c->sni_hash))
 		clf_add_name(c, SIG_F_TLS_SNI, &h->sni, clf_packet_number(v->f), CLF_GROUP_ALL);
+}
+
+/* Behind the first hello: another one, after a HelloRetryRequest or where none belongs. */
+static void
+read_behind(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
+{
+	struct clf_tls_hello *h = &v->e->hello;
+	enum clf_obs r;
+
+	other_reading(v, c);
+	if (!(c->watch & CLF_WATCH_RETRY) || !sig_bytes_skip(&stream, c->hello_next) ||
+	    sig_bytes_left(&stream) == 0)
+		return;
+	/* One direction alone: why a second one came can only be guessed. */
+	bool retry = (c->flags & CLF_FL_HRR) || c->data_packets[CLF_DOWN] == 0;
+	r = clf_tls_next_hello(stream, c->hello_open, v->e->join, h);
+	if (r == CLF_OBS_DONE)
+		clf_second_hello(c, h, SIG_F_TLS_SNI, retry, clf_packet_number(v->f));
+	if (r == CLF_OBS_MORE)
+		c->need[CLF_UP] = c->hello_next + h->need;
+	else
+		c->watch &= (uint8_t)~CLF_WATCH_RETRY;
 }
 
 bool
@@ -170,21 +207,14 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	enum clf_obs r;
 
 	if (c->hello) {
-		other_reading(v, c);
-		if (!sig_bytes_skip(&stream, c->hello_next) || sig_bytes_left(&stream) == 0)
-			return false;
-		r = clf_tls_client_hello(stream, v->e->join, h);
-		if (r == CLF_OBS_DONE)
-			clf_second_hello(c, h, SIG_F_TLS_SNI, true, clf_packet_number(v->f));
-		if (r != CLF_OBS_MORE)
-			c->watch &= (uint8_t)~CLF_WATCH_RETRY;
+		read_behind(v, c, stream);
 		return false;
 	}
 	r = clf_tls_client_hello(stream, v->e->join, h);
 	switch (r) {
 	case CLF_OBS_MORE:
 		c->need[CLF_UP] = h->need;
-		if (sig_bytes_left(&stream) >= 3) {
+		if (sig_bytes_left(&stream) >= (stream.p[1] == 3 ? 3 : 11)) {
 			c->reader = CLF_READ_TLS;
 			c->protocol_known = 1;
 		}
@@ -203,12 +233,13 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	}
 	c->reader = CLF_READ_TLS;
 	c->need[CLF_UP] = 0;
-	c->hello_next = h->consumed;
+	c->hello_next = h->hello_end;
+	c->hello_open = (uint16_t)(h->consumed - h->hello_end);
 	clf_take_hello(v, c, h, false);
 	other_reading(v, c);
 	if (r == CLF_OBS_DONE)
 		c->watch |= CLF_WATCH_RETRY;
-	return false;
+	return r == CLF_OBS_DONE; /* what came with it is read too */
 }
 
 void

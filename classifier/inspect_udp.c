@@ -4,7 +4,7 @@
 
 enum {
 	PAYLOAD_FACT_MAX = 256,
-	DECRYPTS_UNLIMITED = 64,
+	DECRYPTS_MAX = 16, /* of one datagram: more packets are no client's */
 	QUIC_TRIES = 8,
 	QUIC_WATCHED = 32,
 	SSDP_PORT = 1900
@@ -17,12 +17,12 @@ budget(struct clf_engine *e, uint64_t ts_us)
 	uint64_t ms = ts_us / 1000;
 
 	if (e->config.crypto_budget == 0)
-		return DECRYPTS_UNLIMITED;
+		return DECRYPTS_MAX;
 	if (ms != e->crypto_ms) {
 		e->crypto_ms = ms;
 		e->crypto_left = e->config.crypto_budget;
 	}
-	return e->crypto_left < DECRYPTS_UNLIMITED ? e->crypto_left : DECRYPTS_UNLIMITED;
+	return e->crypto_left < DECRYPTS_MAX ? e->crypto_left : DECRYPTS_MAX;
 }
 
 static void

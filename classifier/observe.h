@@ -75,11 +75,15 @@ struct clf_tls_hello {
 
 /*
  * `join`: CLF_JOIN_MAX bytes of the worker's scratch, used only when the hello spans records.
- * `is_second`: a hello after a HelloRetryRequest may begin later in the stream (after a dummy CCS);
- * the caller passes the cursor from `consumed` on.
  */
 enum clf_obs
 clf_tls_client_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hello *ret);
+/*
+ * One that follows the first: the stream begins at that one's `hello_end`, with `open` bytes
+ * (`consumed` - `hello_end`) still to come of its record.
+ */
+enum clf_obs clf_tls_next_hello(
+    struct sig_bytes stream, uint32_t open, uint8_t *join, struct clf_tls_hello *ret);
 /* The same over a bare handshake message, without records: QUIC's CRYPTO stream. */
 enum clf_obs clf_tls_client_hello_msg(struct sig_bytes msg, struct clf_tls_hello *ret);
 
@@ -177,11 +181,21 @@ struct clf_http_req {
 	uint32_t head_len; /* bytes of the head, blank line included */
 	uint64_t body_len; /* Content-Length, 0 none */
 	bool chunked;
+	bool in_head; /* with MORE: the request line was read, clf_http_goes_on() tells the rest */
 };
 enum { CLF_HTTP_HEAD_MAX = 32768, CLF_HTTP_METHOD_MAX = 24 };
-/* A head over CLF_HTTP_HEAD_MAX is BAD; with BAD, what was read so far is in the result. */
+/* A head over CLF_HTTP_HEAD_MAX is BAD; with BAD and MORE, what was read so far is in the result.
+ */
 enum clf_obs clf_http_request(struct sig_bytes stream, struct clf_http_req *ret);
-/* Chunked body: bytes up to its end in *ret_len. */
+/*
+ * The answer for the first `seen` bytes was MORE, in the head: is it still? A head in small
+ * segments is so looked at once, not once a segment.
+ */
+bool clf_http_goes_on(struct sig_bytes stream, uint32_t seen);
+/*
+ * Chunked body: DONE with the bytes up to its end in *ret_len. MORE with those of its whole chunks,
+ * which need not be shown again. BAD: no chunk, or trailers of more than 8 KB.
+ */
 enum clf_obs clf_http_chunked_end(struct sig_bytes body, uint32_t *ret_len);
 /* Responder's first line: DONE with the status code in *ret_status (for CONNECT's 2xx). */
 enum clf_obs clf_http_status(struct sig_bytes stream, unsigned *ret_status, uint32_t *ret_head_len);
@@ -205,7 +219,7 @@ bool clf_h2_looks(struct sig_bytes stream); /* begins with (a part of) the clien
 /*
  * `stream` begins where the preface begins, at every call; what was eaten before is passed over.
  * DONE for each request read (call again), MORE when the prefix ends, NOT_MINE, BAD. Once BAD, it
- * stays so: HPACK cannot be taken up again.
+ * stays so: HPACK cannot be taken up again. With BAD an authority may have been read before.
  */
 enum clf_obs clf_h2_next(struct clf_h2 *h, struct sig_bytes stream, struct clf_h2_req *ret);
 /* Bytes that need not be shown again, and: the caller forgot the first n of them. */

@@ -93,6 +93,31 @@ read_name(struct dns_reader *r, uint8_t *out, size_t *ret_len)
 	return true;
 }
 
+/* Past a name that nobody wants to know. */
+static bool
+skip_name(struct dns_reader *r)
+{
+	for (;;) {
+		uint8_t len = sig_bytes_u8(&r->b);
+
+		if (!sig_bytes_ok(&r->b) || (len & 0xc0) == 0x40 || (len & 0xc0) == 0x80)
+			return false;
+		if ((len & 0xc0) == 0xc0)
+			(void)sig_bytes_u8(&r->b);
+		if (len == 0 || (len & 0xc0) != 0)
+			return sig_bytes_ok(&r->b);
+		if (!sig_bytes_skip(&r->b, len))
+			return false;
+	}
+}
+
+static bool
+is_wanted(uint16_t kind)
+{
+	return kind == CLF_DNS_A || kind == CLF_DNS_AAAA || kind == CLF_DNS_CNAME ||
+	       kind == CLF_DNS_SVCB || kind == CLF_DNS_HTTPS;
+}
+
 /* An answer's name: only the canonical form is kept, which then is the raw form too. */
 static bool
 read_answer_name(struct dns_reader *r, struct clf_name *ret)
@@ -176,7 +201,8 @@ read_svcb(struct dns_reader *r, struct clf_dns_msg *m, const struct clf_name *ow
 			a->has_ech = true;
 		if (key != SVCB_IPV4HINT && key != SVCB_IPV6HINT)
 			continue;
-		for (uint16_t i = 0; i + size <= len; i = (uint16_t)(i + size))
+		for (uint16_t i = 0; i + size <= len && m->n_answers < CLF_DNS_ANSWERS_MAX;
+		     i = (uint16_t)(i + size))
 			add_address(m, owner, rr->ttl, p + i, size);
 	}
 	return true;
@@ -188,10 +214,11 @@ read_record(struct dns_reader *r, struct clf_dns_msg *m)
 	struct clf_name owner;
 	struct clf_dns_answer rr;
 	struct clf_dns_answer *a;
+	struct dns_reader name = *r;
 	uint16_t class, len;
 	const uint8_t *rdata;
 
-	if (!read_answer_name(r, &owner))
+	if (!skip_name(r))
 		return false;
 	rr.kind = sig_bytes_u16(&r->b);
 	class = sig_bytes_u16(&r->b);
@@ -202,9 +229,11 @@ read_record(struct dns_reader *r, struct clf_dns_msg *m)
 	rdata = r->b.p;
 	if (rr.ttl > INT32_MAX) /* RFC 2181 8 */
 		rr.ttl = 0;
-	if ((class & 0x7fff) != 1) { /* IN; mDNS sets the top bit to flush caches */
+	/* IN; mDNS sets the top bit to flush caches. */
+	if ((class & 0x7fff) != 1 || !is_wanted(rr.kind))
 		return sig_bytes_skip(&r->b, len);
-	}
+	if (!read_answer_name(&name, &owner))
+		return false;
 	if ((rr.kind == CLF_DNS_A && len == 4) || (rr.kind == CLF_DNS_AAAA && len == 16)) {
 		add_address(m, &owner, rr.ttl, rdata, (uint8_t)len);
 	} else if (rr.kind == CLF_DNS_CNAME) {
@@ -238,12 +267,10 @@ msg_clear(struct clf_dns_msg *m)
 static bool
 read_question(struct dns_reader *r, struct clf_dns_msg *m, bool first)
 {
-	uint8_t other[4 * DNS_NAME_MAX + 4];
-	uint8_t *text = first ? m->raw_qname : other;
 	size_t len = 0;
 	uint16_t type, class;
 
-	if (!read_name(r, text, &len))
+	if (first ? !read_name(r, m->raw_qname, &len) : !skip_name(r))
 		return false;
 	type = sig_bytes_u16(&r->b);
 	class = sig_bytes_u16(&r->b);
@@ -253,7 +280,7 @@ read_question(struct dns_reader *r, struct clf_dns_msg *m, bool first)
 		m->have_qname = true;
 		m->qtype = type;
 		m->qclass = class;
-		clf_name_set(&m->qname, text, len);
+		clf_name_set(&m->qname, m->raw_qname, len);
 	}
 	return true;
 }
@@ -289,7 +316,7 @@ clf_dns_message(struct sig_bytes message, struct clf_dns_msg *ret)
 	/* Counts that cannot fit: a cut capture when the question was fine, else not DNS at all. */
 	if (lying)
 		return ret->have_qname && ret->qclass == 1 ? CLF_OBS_BAD : CLF_OBS_NOT_MINE;
-	for (unsigned i = 0; i < answers; i++)
+	for (unsigned i = 0; i < answers && ret->n_answers < CLF_DNS_ANSWERS_MAX; i++)
 		if (!read_record(&r, ret))
 			return CLF_OBS_BAD;
 	return CLF_OBS_DONE;

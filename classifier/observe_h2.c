@@ -21,9 +21,9 @@ enum {
 	FLAG_PADDED = 0x8,
 	FLAG_PRIORITY = 0x20,
 	HEADERS_FRAME_MAX = 65536, /* RFC 9113 4.2: 16,384 unless the server allows more */
-	CONTINUATIONS_MAX = 16,
-	FIELDS_MAX = 256,
-	TABLE_MAX = 65536, /* the server may have allowed the client so much */
+	CONTINUATIONS_MAX = 64,
+	FIELDS_MAX = 512,
+	TABLE_MAX = 16 << 20, /* what a server may allow; what is used of it, the arena bounds */
 	AUTHORITY_MAX = 512,
 	TEXT_MAX = 2048,
 	PREFACE = 24,
@@ -247,6 +247,7 @@ read_frame(struct clf_h2 *h, struct sig_bytes payload, uint8_t type, uint8_t fla
 enum clf_obs
 clf_h2_next(struct clf_h2 *h, struct sig_bytes stream, struct clf_h2_req *ret)
 {
+	ret->have_authority = false;
 	if (h->bad)
 		return CLF_OBS_BAD;
 	if (h->eaten == 0) {
@@ -277,7 +278,7 @@ clf_h2_next(struct clf_h2 *h, struct sig_bytes stream, struct clf_h2_req *ret)
 			obs = read_frame(h, sig_bytes_of(head.p, len), type, flags, id);
 		}
 		h->eaten += FRAME_HEAD + len;
-		if (obs == CLF_OBS_DONE)
+		if (obs == CLF_OBS_DONE || (obs == CLF_OBS_BAD && h->in_block))
 			fill_request(h, ret);
 		h->bad = obs == CLF_OBS_BAD;
 		if (obs != CLF_OBS_MORE)

@@ -10,6 +10,11 @@
 
 #include <strings.h>
 
+enum {
+	LEADING_MAX = 64,    /* bytes of empty lines before a request */
+	TRAILERS_MAX = 8192, /* looked at again with every segment */
+};
+
 static bool
 is_blank(uint8_t c)
 {
@@ -97,7 +102,7 @@ req_clear(struct clf_http_req *r)
 	r->method_len = r->path_len = r->user_agent_len = 0;
 	r->head_len = 0;
 	r->body_len = 0;
-	r->chunked = false;
+	r->chunked = r->in_head = false;
 }
 
 /* "HTTP/1.1" and its kin. HTTP/2's preface is not ours. */
@@ -265,6 +270,32 @@ read_folded(struct clf_http_req *r, struct span line, struct head_state *st)
 	}
 }
 
+/*
+ * A line between two LF. A CR alone inside it ends a line for some (RFC 9112 2.2), is a blank for
+ * others: its parts are read as lines, so that every host which somebody could see is known.
+ */
+static void
+read_line(struct clf_http_req *r, struct span line, struct head_state *st)
+{
+	const uint8_t *cr;
+
+	do {
+		struct span part = line;
+
+		cr = memchr(line.p, '\r', line.len);
+		if (cr) {
+			r->ambiguous = true;
+			part.len = (size_t)(cr - line.p);
+			line.p = cr + 1;
+			line.len -= part.len + 1;
+		}
+		if (part.len != 0 && is_blank(part.p[0]))
+			read_folded(r, part, st);
+		else
+			read_header(r, part, st);
+	} while (cr);
+}
+
 /* The first bytes, while there is no whole line: could they begin a request? */
 static enum clf_obs
 judge_start(struct sig_bytes b)
@@ -313,8 +344,9 @@ clf_http_request(struct sig_bytes stream, struct clf_http_req *ret)
 		stream.end = stream.p + CLF_HTTP_HEAD_MAX;
 	have = sig_bytes_left(&stream);
 	/* RFC 9112 2.2: empty lines before the request line are to be ignored. */
-	while (sig_bytes_at(&stream, 0) == '\n' ||
-	       (sig_bytes_at(&stream, 0) == '\r' && sig_bytes_at(&stream, 1) == '\n'))
+	while (stream.p - start < LEADING_MAX &&
+	       (sig_bytes_at(&stream, 0) == '\n' ||
+		   (sig_bytes_at(&stream, 0) == '\r' && sig_bytes_at(&stream, 1) == '\n')))
 		sig_bytes_skip(&stream, stream.p[0] == '\r' ? 2 : 1);
 	if (sig_bytes_left(&stream) == 0 || (sig_bytes_left(&stream) == 1 && stream.p[0] == '\r'))
 		return want_more(ret, have, CLF_OBS_NOT_MINE);
@@ -334,13 +366,50 @@ clf_http_request(struct sig_bytes stream, struct clf_http_req *ret)
 			finish(ret, &st);
 			return CLF_OBS_DONE;
 		}
-		if (is_blank(line.p[0]))
-			read_folded(ret, line, &st);
-		else
-			read_header(ret, line, &st);
+		read_line(ret, line, &st);
 	}
 	finish(ret, &st);
+	ret->in_head = true;
 	return want_more(ret, have, CLF_OBS_BAD);
+}
+
+bool
+clf_http_goes_on(struct sig_bytes stream, uint32_t seen)
+{
+	/* The empty line's first LF may be among the bytes that were seen. */
+	uint32_t from = seen < 2 ? 0 : seen - 2;
+
+	if (sig_bytes_left(&stream) >= CLF_HTTP_HEAD_MAX || !sig_bytes_skip(&stream, from))
+		return false;
+	while (sig_bytes_left(&stream) != 0) {
+		const uint8_t *lf = memchr(stream.p, '\n', sig_bytes_left(&stream));
+
+		if (!lf)
+			return true;
+		sig_bytes_skip(&stream, (size_t)(lf + 1 - stream.p));
+		if (sig_bytes_at(&stream, 0) == '\n' ||
+		    (sig_bytes_at(&stream, 0) == '\r' && sig_bytes_at(&stream, 1) == '\n'))
+			return false;
+	}
+	return true;
+}
+
+/* Behind the last chunk, which has no bytes: fields up to an empty line. */
+static enum clf_obs
+trailers_end(struct sig_bytes body, const uint8_t *start, uint32_t *ret_len)
+{
+	const uint8_t *from = body.p;
+	struct span line;
+
+	while (next_line(&body, &line)) {
+		if (body.p - from > TRAILERS_MAX)
+			return CLF_OBS_BAD;
+		if (line.len != 0)
+			continue;
+		*ret_len = (uint32_t)(body.p - start);
+		return CLF_OBS_DONE;
+	}
+	return body.end - from > TRAILERS_MAX ? CLF_OBS_BAD : CLF_OBS_MORE;
 }
 
 /* RFC 9112 7.1: size in hex, extensions, CRLF, data, CRLF; size 0, trailers, empty line. */
@@ -350,6 +419,7 @@ clf_http_chunked_end(struct sig_bytes body, uint32_t *ret_len)
 	const uint8_t *start = body.p;
 	struct span line;
 
+	*ret_len = 0;
 	while (next_line(&body, &line)) {
 		uint64_t size = 0;
 		size_t i = 0;
@@ -367,13 +437,7 @@ clf_http_chunked_end(struct sig_bytes body, uint32_t *ret_len)
 		if (i == 0 || (i < line.len && line.p[i] != ';' && !is_blank(line.p[i])))
 			return CLF_OBS_BAD;
 		if (size == 0) {
-			while (next_line(&body, &line)) {
-				if (line.len != 0)
-					continue; /* a trailer */
-				*ret_len = (uint32_t)(body.p - start);
-				return CLF_OBS_DONE;
-			}
-			return CLF_OBS_MORE;
+			return trailers_end(body, start, ret_len);
 		}
 		if (size > sig_bytes_left(&body))
 			return CLF_OBS_MORE;
@@ -387,6 +451,7 @@ clf_http_chunked_end(struct sig_bytes body, uint32_t *ret_len)
 		}
 		if (sig_bytes_u8(&body) != '\n')
 			return CLF_OBS_BAD;
+		*ret_len = (uint32_t)(body.p - start);
 	}
 	return CLF_OBS_MORE;
 }

@@ -17,6 +17,8 @@ enum {
 	QUIC_BIG_SHARE = 32, /* one big buffer for so many connections */
 	QUIC_BIG_MIN = 4,
 	QUIC_NO_VERSION = -1,
+	QUIC_FIRST_MIN = 1200, /* RFC 9000 14.1: of a datagram with a client's Initial */
+	QUIC_FIRST_CID_MIN = 8,
 };
 
 struct big {
@@ -156,6 +158,8 @@ enum header_kind { HEADER_KNOWN, HEADER_NEGOTIATION, HEADER_OTHER };
 static enum header_kind
 read_header(struct sig_bytes *b, struct header *h)
 {
+	bool whole = sig_bytes_left(b) >= QUIC_FIRST_MIN;
+
 	h->start = b->p;
 	h->first = sig_bytes_u8(b);
 	h->version = sig_bytes_u32(b);
@@ -164,7 +168,7 @@ read_header(struct sig_bytes *b, struct header *h)
 	if (h->version == 0)
 		return HEADER_NEGOTIATION;
 	h->version_index = clf_quic_version_index(h->version, 0);
-	if (h->version_index < 0 || !(h->first & 0x40))
+	if (h->version_index < 0)
 		return HEADER_OTHER;
 	h->type = clf_quic_packet_type(h->version_index, h->first);
 	h->dcid_len = sig_bytes_u8(b);
@@ -172,6 +176,11 @@ read_header(struct sig_bytes *b, struct header *h)
 	h->scid_len = sig_bytes_u8(b);
 	h->scid = sig_bytes_take(b, h->scid_len);
 	if (!sig_bytes_ok(b) || h->dcid_len > CLF_QUIC_CID_MAX || h->scid_len > CLF_QUIC_CID_MAX)
+		return HEADER_OTHER;
+	/* A client that was here before may clear the fixed bit (RFC 9287 3.1). Without it less
+	 * says that this is QUIC, so the rest must be as a client's first packet is. */
+	if (!(h->first & 0x40) &&
+	    (h->type != CLF_QUIC_INITIAL || h->dcid_len < QUIC_FIRST_CID_MIN || !whole))
 		return HEADER_OTHER;
 	return HEADER_KNOWN;
 }
@@ -212,6 +221,23 @@ try_keys(struct clf_quic *q, const struct clf_quic_keys *keys, struct clf_quic_p
 		return false;
 	if (number >= q->expected)
 		q->expected = number + 1;
+	return true;
+}
+
+/* RFC 9369 4.1: in a version that both switched to, keys still come from the first ID of all. */
+static bool
+try_switched(struct clf_quic *q, const struct header *h, struct clf_quic_packet *packet,
+    struct clf_quic_result *ret, size_t *ret_len)
+{
+	struct clf_quic_keys keys;
+
+	clf_quic_initial_keys(
+	    q->pool->crypto, h->version_index, q->dcid, q->dcid_len, false, &keys);
+	if (!try_keys(q, &keys, packet, ret, ret_len))
+		return false;
+	q->keys = keys;
+	q->version = h->version;
+	q->version_index = (int8_t)h->version_index;
 	return true;
 }
 
@@ -258,6 +284,11 @@ unprotect(struct clf_quic *q, const struct header *h, struct clf_quic_packet *pa
 	}
 	if (same)
 		return false;
+	/* Under the first ID itself another version is another attempt (RFC 9000 6.2). */
+	if (q->version_index != QUIC_NO_VERSION && !have && q->eaten == 0 &&
+	    !same_id(h->dcid, h->dcid_len, q->dcid, q->dcid_len) && ret->decrypts < max_decrypts &&
+	    try_switched(q, h, packet, ret, ret_len))
+		return true;
 	for (unsigned nth = 0; (index = clf_quic_version_index(h->version, nth)) >= 0; nth++) {
 		if (ret->decrypts >= max_decrypts) {
 			ret->over_budget = true;
@@ -390,12 +421,13 @@ enum clf_obs
 clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsigned max_decrypts,
     struct clf_quic_result *ret)
 {
+	struct header first = { 0 };
 	enum clf_obs obs;
 
 	result_clear(ret);
 	if (sig_bytes_left(&datagram) > QUIC_DATAGRAM_MAX)
 		return CLF_OBS_MORE;
-	/* RFC 9000 12.2: packets of one datagram, one after the other. */
+	/* RFC 9000 12.2: packets of one datagram, one after the other, all to the same ID. */
 	while (sig_bytes_left(&datagram) != 0) {
 		struct header h;
 		enum header_kind kind = read_header(&datagram, &h);
@@ -405,6 +437,9 @@ clf_quic_datagram(struct clf_quic *q, struct sig_bytes datagram, bool up, unsign
 		ret->settled |= !up && kind == HEADER_OTHER && (h.first & 0xc0) == 0x40;
 		if (kind != HEADER_KNOWN)
 			break;
+		if (first.start && !same_id(h.dcid, h.dcid_len, first.dcid, first.dcid_len))
+			break;
+		first = h;
 		ret->version = h.version;
 		if (!read_packet(q, &h, &datagram, up, max_decrypts, ret))
 			break;

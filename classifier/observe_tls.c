@@ -16,6 +16,8 @@ enum {
 	EXT_SUPPORTED_VERSIONS = 43,
 	EXT_ECH = 0xfe0d,
 	EXT_ESNI = 0xffce,
+	HELLO_MIN = 41, /* version, random, three lengths, one suite, one compression method */
+	RECORD_VERSION_MAX = 0x0f, /* high byte: Go takes all below 0x1000 for a first record */
 };
 
 static void
@@ -231,35 +233,62 @@ read_sslv2(struct sig_bytes s, struct clf_tls_hello *h)
 	return CLF_OBS_DONE;
 }
 
+/* The handshake bytes at the joiner's cursor: a hello? */
+static enum clf_obs
+read_joined(struct clf_tls_joiner *j, struct clf_tls_hello *ret)
+{
+	enum clf_obs obs = clf_tls_join(j, 1, &ret->need);
+	uint32_t len;
+
+	if (obs != CLF_OBS_DONE)
+		return obs;
+	if (j->msg[0] != HS_CLIENT_HELLO)
+		return CLF_OBS_NOT_MINE;
+	obs = clf_tls_join(j, CLF_TLS_HANDSHAKE_HEAD, &ret->need);
+	if (obs != CLF_OBS_DONE)
+		return obs;
+	len = ((uint32_t)j->msg[1] << 16) | ((uint32_t)j->msg[2] << 8) | j->msg[3];
+	if (len > CLF_JOIN_MAX - CLF_TLS_HANDSHAKE_HEAD)
+		return j->odd_version ? CLF_OBS_NOT_MINE : CLF_OBS_BAD;
+	if (j->odd_version) { /* little was known of the record, so the hello must look like one */
+		obs = clf_tls_join(j, CLF_TLS_HANDSHAKE_HEAD + 1, &ret->need);
+		if (obs != CLF_OBS_DONE)
+			return obs;
+		if (len < HELLO_MIN || j->msg[CLF_TLS_HANDSHAKE_HEAD] != 3)
+			return CLF_OBS_NOT_MINE;
+	}
+	obs = clf_tls_join(j, CLF_TLS_HANDSHAKE_HEAD + len, &ret->need);
+	if (obs != CLF_OBS_DONE)
+		return obs;
+	ret->hello_end = clf_tls_join_offset(j, CLF_TLS_HANDSHAKE_HEAD + len, &ret->consumed);
+	if (!read_whole(ret, j->msg + CLF_TLS_HANDSHAKE_HEAD, len))
+		return CLF_OBS_BAD;
+	return CLF_OBS_DONE;
+}
+
 enum clf_obs
 clf_tls_client_hello(struct sig_bytes stream, uint8_t *join, struct clf_tls_hello *ret)
 {
 	struct clf_tls_joiner j;
-	enum clf_obs obs;
-	uint32_t len;
 
 	hello_clear(ret);
 	if (sig_bytes_left(&stream) != 0 && (stream.p[0] & 0x80))
 		return read_sslv2(stream, ret);
 	clf_tls_join_init(&j, stream, join);
-	obs = clf_tls_join(&j, 1, &ret->need);
-	if (obs != CLF_OBS_DONE)
-		return obs;
-	if (j.msg[0] != HS_CLIENT_HELLO)
-		return CLF_OBS_NOT_MINE;
-	obs = clf_tls_join(&j, CLF_TLS_HANDSHAKE_HEAD, &ret->need);
-	if (obs != CLF_OBS_DONE)
-		return obs;
-	len = ((uint32_t)j.msg[1] << 16) | ((uint32_t)j.msg[2] << 8) | j.msg[3];
-	if (len > CLF_JOIN_MAX - CLF_TLS_HANDSHAKE_HEAD)
-		return CLF_OBS_BAD;
-	obs = clf_tls_join(&j, CLF_TLS_HANDSHAKE_HEAD + len, &ret->need);
-	if (obs != CLF_OBS_DONE)
-		return obs;
-	ret->hello_end = clf_tls_join_offset(&j, CLF_TLS_HANDSHAKE_HEAD + len, &ret->consumed);
-	if (!read_whole(ret, j.msg + CLF_TLS_HANDSHAKE_HEAD, len))
-		return CLF_OBS_BAD;
-	return CLF_OBS_DONE;
+	j.any_version = true;
+	return read_joined(&j, ret);
+}
+
+enum clf_obs
+clf_tls_next_hello(struct sig_bytes stream, uint32_t open, uint8_t *join, struct clf_tls_hello *ret)
+{
+	struct clf_tls_joiner j;
+
+	hello_clear(ret);
+	clf_tls_join_init(&j, stream, join);
+	if (open != 0)
+		clf_tls_join_open(&j, open);
+	return read_joined(&j, ret);
 }
 
 enum clf_obs
@@ -368,15 +397,22 @@ join_header(struct clf_tls_joiner *j, uint32_t *ret_len)
 		j->stop_type = type;
 		return refuse;
 	}
-	if (have > 1 && s->p[1] != 3)
+	if (have > 1 && s->p[1] != 3 && (!j->any_version || s->p[1] > RECORD_VERSION_MAX))
 		return refuse;
 	if (have < CLF_TLS_RECORD_HEAD)
 		return CLF_OBS_MORE;
 	*ret_len = ((uint32_t)s->p[3] << 8) | s->p[4];
-	/* A dummy ChangeCipherSpec (RFC 8446 D.4) may stand between; an empty record may not. */
-	if (*ret_len == 0 || *ret_len > CLF_TLS_RECORD_MAX ||
-	    (type == CLF_TLS_CCS && *ret_len != 1))
+	if (*ret_len > CLF_TLS_RECORD_MAX || (type == CLF_TLS_CCS && *ret_len > 1))
 		return refuse;
+	/* A dummy ChangeCipherSpec (RFC 8446 D.4) may stand between; empty records may not, but
+	 * servers pass over them. Counted, so that nobody makes us walk over thousands. */
+	if (type == CLF_TLS_CCS || *ret_len == 0) {
+		if (++j->empty > CLF_TLS_EMPTY_MAX)
+			return refuse;
+	} else {
+		j->empty = 0;
+	}
+	j->odd_version |= !j->first_seen && s->p[1] != 3;
 	sig_bytes_skip(s, CLF_TLS_RECORD_HEAD);
 	j->at_header = false;
 	if (type == CLF_TLS_CCS) {
@@ -384,8 +420,28 @@ join_header(struct clf_tls_joiner *j, uint32_t *ret_len)
 		return CLF_OBS_DONE;
 	}
 	j->stop_type = 0;
-	j->first_seen = true;
+	j->first_seen |= *ret_len != 0;
 	return CLF_OBS_DONE;
+}
+
+/* What the prefix holds of a record with `len` handshake bytes. */
+static void
+join_record(struct clf_tls_joiner *j, uint32_t len)
+{
+	size_t left = sig_bytes_left(&j->stream);
+	uint32_t part = len < left ? len : (uint32_t)left;
+
+	if (j->stop_type != CLF_TLS_CCS)
+		join_append(j, j->stream.p, part);
+	sig_bytes_skip(&j->stream, part);
+	j->record_left = len - part;
+}
+
+void
+clf_tls_join_open(struct clf_tls_joiner *j, uint32_t len)
+{
+	j->first_seen = true;
+	join_record(j, len);
 }
 
 enum clf_obs
@@ -394,7 +450,7 @@ clf_tls_join(struct clf_tls_joiner *j, uint32_t want, uint32_t *ret_need)
 	if (want > CLF_JOIN_MAX)
 		return CLF_OBS_BAD;
 	while (j->msg_len < want) {
-		uint32_t len = 0, part;
+		uint32_t len = 0;
 		enum clf_obs obs;
 
 		if (j->record_left != 0) /* the prefix ended inside the last record */
@@ -404,12 +460,7 @@ clf_tls_join(struct clf_tls_joiner *j, uint32_t want, uint32_t *ret_need)
 			break;
 		if (obs != CLF_OBS_DONE)
 			return obs;
-		part = len < sig_bytes_left(&j->stream) ? len
-							: (uint32_t)sig_bytes_left(&j->stream);
-		if (j->stop_type != CLF_TLS_CCS)
-			join_append(j, j->stream.p, part);
-		sig_bytes_skip(&j->stream, part);
-		j->record_left = len - part;
+		join_record(j, len);
 	}
 	if (j->msg_len >= want)
 		return CLF_OBS_DONE;

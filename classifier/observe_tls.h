@@ -17,6 +17,8 @@ enum {
 	CLF_TLS_HANDSHAKE_HEAD = 4,
 	/* RFC 5246 allows 2^14 + 2048 for ciphertext; stacks differ on plaintext, so be lenient. */
 	CLF_TLS_RECORD_MAX = 16384 + 2048,
+	/* Records in a row that carry nothing: as many as OpenSSL takes before it refuses. */
+	CLF_TLS_EMPTY_MAX = 32,
 };
 
 /* A cursor over the handshake bytes of a stream. */
@@ -31,10 +33,15 @@ struct clf_tls_joiner {
 	bool at_header;	      /* the prefix ends inside a record header */
 	bool first_seen;      /* a handshake record was seen */
 	bool stop_at_ccs;     /* what follows a ChangeCipherSpec is encrypted (TLS <= 1.2) */
+	bool any_version;     /* of records: some servers look at it only later */
+	bool odd_version;     /* the first record's was none of SSL 3.0 or TLS */
+	uint8_t empty;	      /* records without handshake bytes since the last with some */
 	uint8_t stop_type;    /* record type that ended the handshake bytes, 0 none */
 };
 
 void clf_tls_join_init(struct clf_tls_joiner *j, struct sig_bytes stream, uint8_t *join);
+/* The stream begins inside a handshake record, `len` bytes before its end. */
+void clf_tls_join_open(struct clf_tls_joiner *j, uint32_t len);
 /*
  * Gathers until msg_len >= want. DONE: there. MORE: the prefix ends first; *ret_need is the least
  * prefix that could do. NOT_MINE: the first record is not TLS. BAD: a record that cannot be, or

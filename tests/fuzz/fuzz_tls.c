@@ -65,6 +65,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (whole == CLF_OBS_DONE || whole == CLF_OBS_BAD)
 		check_hello(&hello);
+	/* What follows is looked at as a second hello, its record open or not. */
+	if (whole == CLF_OBS_DONE && hello.hello_end <= size) {
+		uint32_t open = hello.consumed - hello.hello_end;
+		struct sig_bytes rest = sig_bytes_of(
+		    data + hello.hello_end, size - hello.hello_end);
+
+		whole = clf_tls_next_hello(rest, open, join, &hello);
+		if (whole == CLF_OBS_MORE && hello.need <= sig_bytes_left(&rest))
+			abort();
+		if (whole == CLF_OBS_DONE)
+			check_hello(&hello);
+	}
 	if (clf_tls_partial_hello(sig_bytes_of(data, cut), join, &part_hello))
 		check_hello(&part_hello);
 	if (clf_tls_client_hello_msg(sig_bytes_of(data, size), &hello) == CLF_OBS_DONE)

@@ -3,7 +3,7 @@
 import struct
 
 from packets import Udp
-from protocols import (DRAFT29, PING, Q050, QUIC_ACK, T050, V1, V2, chlo, crypto, ech_outer, ext, fill, gquic, initial,
+from protocols import (DRAFT29, PING, Q050, QUIC_ACK, SALTS, T050, V1, V2, chlo, crypto, ech_outer, ext, fill, gquic, initial,
                        long_header, quic_hello, server_hello, u16, u8, varint)
 from registry import OTHER, VENDOR, blind, case, counted, doubtful, hit, named
 
@@ -338,3 +338,109 @@ def _(cap):
     return [named('dns.example.org', 'quic.sni', flags=['encrypted-dns'])]
 
 
+@case('quic-version-switched', 'Version 1 first, the server goes on in version 2 (RFC 9368): the hello is whole before, or goes on in it.')
+def _(cap):
+    parts = pieces(LATE, [1000])
+    u = Udp(cap, sport=40001)
+    for n in range(2):
+        u.up(initial(crypto(*parts[n]), DCID, number=n, pad=1200))
+    server(u, V2)
+    u.up(initial(QUIC_ACK, b'\x22' * 8, number=2, version=V2, key_dcid=DCID, pad=1200))
+    v = Udp(cap, sport=40002)
+    v.up(initial(crypto(*parts[0]), DCID, number=0, pad=1200))
+    v.down(initial(QUIC_ACK, b'\x11' * 8, b'\x22' * 8, 0, V2, DCID, client=False))
+    v.up(initial(crypto(*parts[1]), b'\x22' * 8, number=1, version=V2, key_dcid=DCID, pad=1200))
+    return [quic(), quic()]
+
+
+@case('quic-long-token', 'A token of 500 bytes, and Retry to an id of 20 bytes with a token and another id of the client\'s own.')
+def _(cap):
+    Udp(cap, sport=40001).up(initial(crypto(0, HELLO), DCID, token=fill(500, 70), pad=1350))
+    u = Udp(cap, sport=40002)
+    u.up(initial(crypto(0, LATE[:900]), DCID, pad=1200))
+    u.down(long_header(V1, 'retry', b'\x11' * 8, b'\x33' * 20) + fill(200, 71) + bytes(16))
+    u.up(initial(crypto(0, LATE[:1000]), b'\x33' * 20, b'\x44' * 5, 1, token=fill(200, 71), pad=1300))
+    u.up(initial(crypto(1000, LATE[1000:]), b'\x33' * 20, b'\x44' * 5, 2, token=fill(200, 71), pad=1300))
+    return [quic(src={'port': 40001}), quic(src={'port': 40002}, flags=['quic-retry'])]
+
+
+@case('quic-fixed-bit-clear', 'A client that was here before clears the fixed bit (RFC 9287).')
+def _(cap):
+    packet = initial(crypto(0, HELLO), DCID, pad=1200, clear=0x40)
+    Udp(cap).up(packet)
+    return [quic()]
+
+
+@case('quic-coalesced-0rtt', '0-RTT before the Initial in its datagram, and behind it; junk and zeros behind it.')
+def _(cap):
+    early = long_header(V1, '0rtt', DCID, b'\x11' * 8) + varint(200, 2) + fill(200, 72)
+    good = initial(crypto(0, HELLO), DCID)
+    for i, datagram in enumerate((early + good, good + early, good + fill(300, 73), good + bytes(600))):
+        Udp(cap, sport=40001 + i).up(datagram)
+    return [quic()] * 4
+
+
+@case('quic-coalesced-other-id', 'A second packet to another id in one datagram: receivers ignore it (RFC 9000 12.2).')
+def _(cap):
+    Udp(cap).up(initial(crypto(0, quic_hello(OTHER)), DCID) + initial(crypto(0, HELLO), b'\x77' * 8))
+    return [named(OTHER, 'quic.sni', names_not=[VENDOR])]
+
+
+@case('quic-hello-16k', 'A hello of 16 KB over sixteen datagrams, in order and reversed, PING and PADDING between.')
+def _(cap):
+    big = quic_hello(None, before=ext(0xfafa, fill(15000, 74)), extra=ext(0, u16(b'\0' + u16(VENDOR.encode()))))
+    parts = [(i, big[i:i + 1000]) for i in range(0, len(big), 1000)]
+    for i, order in enumerate((parts, parts[::-1])):
+        u = Udp(cap, sport=40001 + i)
+        for off, part in order:
+            u.up(initial(PING + bytes(5) + crypto(off, part) + PING, DCID, number=off // 1000, pad=1200))
+    return [quic()] * 2
+
+
+@case('quic-odd-frames', 'ACKs with ranges and ECN counts before the hello; a frame that may not be, then the hello in another packet.')
+def _(cap):
+    Udp(cap, sport=40001).up(initial(b'\x03\x05\0\1\0\0\0\1\2\3' + crypto(0, HELLO), DCID, pad=1200))
+    u = Udp(cap, sport=40002)
+    u.up(initial(b'\x08\0abc', DCID, pad=1200))
+    u.up(initial(crypto(0, HELLO), DCID, number=1, pad=1200))
+    v = Udp(cap, sport=40003)
+    v.up(initial(PING, DCID, pad=1200))
+    v.up(initial(crypto(0, HELLO), DCID, number=0xffffff, pad=1200))
+    return [quic(src={'port': 40001}), quic(src={'port': 40002}, flags=['malformed']), quic(src={'port': 40003})]
+
+
+@case('quic-crypto-differs', 'CRYPTO bytes that come twice with other contents: two readings.')
+def _(cap):
+    other = HELLO.replace(VENDOR.encode(), b'x' * (len(VENDOR) - 4) + b'.org')
+    Udp(cap).up(initial(crypto(0, HELLO[:250]) + crypto(0, other[:200]) + crypto(250, HELLO[250:]), DCID, pad=1200))
+    return [doubtful([VENDOR])]
+
+
+@case('quic-post-quantum-orders', 'A post-quantum hello over three datagrams in all six orders.')
+def _(cap):
+    parts = pieces(LATE, [600, 1200])
+    orders = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+    for i, order in enumerate(orders):
+        u = Udp(cap, sport=40001 + i)
+        for n in order:
+            u.up(initial(crypto(*parts[n]), DCID, number=n, pad=1200))
+    return [quic()] * 6
+
+
+@case('quic-drafts', 'The drafts that are still in captures, with both salts.')
+def _(cap):
+    for i, version in enumerate((0xff00001b, 0xff00001c, 0xff00001f, 0xff000020)):
+        SALTS[version] = SALTS[DRAFT29] if version > 0xff00001c else bytes.fromhex('c3eef712c72ebb5a11a7d2432bb46365bef9f502')
+        Udp(cap, sport=40001 + i).up(initial(crypto(0, HELLO), DCID, version=version, pad=1200))
+    return [quic()] * 4
+
+
+@case('quic-many-that-fail', 'Twenty Initials that do not verify, or twenty 0-RTT packets, before the real one.')
+def _(cap):
+    u, v = Udp(cap, sport=40001), Udp(cap, sport=40002)
+    for i in range(20):
+        u.up(initial(crypto(0, quic_hello(OTHER)), b'%08d' % i, spoil=True, pad=1200))
+        v.up(long_header(V1, '0rtt', DCID, b'\x11' * 8) + varint(900, 2) + fill(900, 75 + i))
+    u.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    v.up(initial(crypto(0, HELLO), DCID, pad=1200))
+    return [quic(names_not=[OTHER])] * 2

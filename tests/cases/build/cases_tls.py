@@ -509,5 +509,3 @@ def _(cap):
             if h[off:off + 100]:
                 c.at(off, h[off:off + 100])
     return [named(OTHER), hit(), named(SECOND)]
-
-

@@ -185,13 +185,13 @@ def long_header(version, kind, dcid, scid):
 
 
 def initial(frames, dcid, scid=b'\x11' * 8, number=0, version=V1, key_dcid=None, token=b'', client=True, pad=0,
-            spoil=False):
-    """One protected Initial packet. pad: the least size of the whole packet."""
+            spoil=False, clear=0):
+    """One protected Initial packet. pad: the least size of the whole packet; clear: bits of its first byte."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     key, iv, hp = initial_keys(version, key_dcid or dcid, client)
     head = long_header(version, 'initial', dcid, scid)
-    head = bytes([head[0] | 3]) + head[1:] + varint(len(token)) + token
+    head = bytes([(head[0] | 3) & ~clear]) + head[1:] + varint(len(token)) + token
     size = len(head) + 2 + 4 + len(frames) + 16
     frames += b'\0' * max(0, pad - size)
     head += varint(4 + len(frames) + 16, 2) + struct.pack('>I', number)

@@ -16,6 +16,7 @@ struct quic_side {
 	uint8_t key[16], iv[12], hp[16];
 	uint8_t dcid[20], scid[20];
 	uint8_t dcid_len, scid_len;
+	bool clear_fixed_bit;
 };
 
 static inline void
@@ -84,7 +85,7 @@ put_initial(struct buf *b, const struct quic_side *s, uint16_t number, const str
 	uint8_t nonce[12], mask[16], tag[16];
 	int n;
 
-	put_be(b, s->version == 0x6b3343cf ? 0xd1 : 0xc1, 1);
+	put_be(b, (s->version == 0x6b3343cf ? 0xd1 : 0xc1) & (s->clear_fixed_bit ? ~0x40 : ~0), 1);
 	put_be(b, s->version, 4);
 	put_be(b, s->dcid_len, 1);
 	put(b, s->dcid, s->dcid_len);

@@ -76,6 +76,63 @@ put_quic(struct buf *b, const struct buf *hello, size_t off, uint8_t number)
 	buf_free(&payload);
 }
 
+/* A hello whose second half takes its time: no name after the time-out, then the name. */
+static void
+slow_hello_is_named_in_the_end(void **state)
+{
+	struct buf hello = { 0 };
+	(void)state;
+
+	start(enforce_text);
+	make_hello(&hello, "a.acme.example");
+	shake_hands(40000, 443);
+	(void)tcp(true, 40000, 443, ACK, 1, hello.data, 20);
+	for (unsigned i = 20; i < hello.len; i++) {
+		now += 2000000;
+		(void)clf_tick(engine, now);
+		struct clf_result r = tcp(true, 40000, 443, ACK, 1 + i, hello.data + i, 1);
+		assert_int_equal(r.verdict, i + 1 < hello.len ? CLF_PASS : CLF_DROP);
+	}
+	assert_int_equal(count_events(CLF_EV_DECIDED), 1);
+	assert_int_equal(count_events(CLF_EV_UPDATED), 1);
+	assert_str(event_of_type(CLF_EV_UPDATED, 0), name, "a.acme.example");
+	/* Its beginning alone, then 120 s of silence: the context is given back. */
+	shake_hands(40001, 443);
+	(void)tcp(true, 40001, 443, ACK, 1, hello.data, 20);
+	for (unsigned i = 0; i < 200; i++)
+		(void)clf_tick(engine, now += 1000000);
+	assert_int_equal(clf_engine_stats(engine)->inspecting_now, 0);
+	buf_free(&hello);
+	stop();
+}
+
+/* Flows that begin a hello and go silent hold every context: after a second they make room. */
+static void
+silent_flows_blind_no_others(void **state)
+{
+	struct buf hello = { 0 };
+	(void)state;
+
+	start(enforce_text);
+	make_hello(&hello, "a.acme.example");
+	for (uint16_t i = 0; i < 64; i++) {
+		shake_hands((uint16_t)(30000 + i), 443);
+		(void)tcp(true, (uint16_t)(30000 + i), 443, ACK, 1, hello.data, 20);
+	}
+	assert_int_equal(clf_engine_stats(engine)->inspecting_now, 64);
+	now += 1000000;
+	for (uint16_t i = 0; i < 64; i++) {
+		shake_hands((uint16_t)(40000 + i), 443);
+		struct clf_result r = tcp(
+		    true, (uint16_t)(40000 + i), 443, ACK, 1, hello.data, hello.len);
+		assert_int_equal(r.verdict, CLF_DROP);
+	}
+	assert_int_equal(
+	    clf_engine_stats(engine)->inspect_full, 1); /* each dropped flow leaves room */
+	buf_free(&hello);
+	stop();
+}
+
 /* Inline the fragments go as they come; the one that makes the datagram whole shares its verdict,
  * so that the datagram never is whole behind us. */
 static void
@@ -188,6 +245,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_of_a_frame_are_one),
+		cmocka_unit_test(slow_hello_is_named_in_the_end),
+		cmocka_unit_test(silent_flows_blind_no_others),
 		cmocka_unit_test(fragments_share_the_verdict),
 		cmocka_unit_test(quic_hellos_are_read_until_the_server_goes_on),
 		cmocka_unit_test(one_way_is_told_when_it_is_known),

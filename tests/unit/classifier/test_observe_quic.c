@@ -371,6 +371,85 @@ test_version_negotiation(void **state)
 	clf_quic_close(pool, q);
 }
 
+/* RFC 9368 2.3, RFC 9369 4.1: both switch to version 2, the hello goes on under the first ID's
+ * keys. */
+static void
+test_version_switched(void **state)
+{
+	static const uint8_t theirs[] = { 9, 8, 7, 6, 5, 4, 3, 2, 1 };
+	struct clf_quic *q = clf_quic_open(pool);
+	struct quic_side s;
+	struct cut a, b;
+
+	(void)state;
+	quic_side_init(&s, 1, cid, sizeof(cid));
+	cut_hello(&a, &s, 1500, 2);
+	quic_side_init(&s, 0x6b3343cf, cid, sizeof(cid));
+	memcpy(s.dcid, theirs, sizeof(theirs));
+	s.dcid_len = sizeof(theirs);
+	cut_hello(&b, &s, 1500, 2);
+	assert_int_equal(feed(q, &a.part[0]), CLF_OBS_MORE);
+	assert_int_equal(feed(q, &b.part[1]), CLF_OBS_DONE);
+	assert_string_equal(r.hello.sni.canonical, "a.vendor.example");
+	assert_in_range(r.decrypts, 1, 3);
+	cut_free(&a);
+	cut_free(&b);
+	clf_quic_close(pool, q);
+}
+
+/* RFC 9287: the fixed bit is clear. Only a datagram as a client's first one is taken for QUIC. */
+static void
+test_fixed_bit_clear(void **state)
+{
+	struct clf_quic *q = clf_quic_open(pool);
+	struct buf payload = { 0 }, dgram = { 0 };
+	struct hello_spec spec = { .sni = "a.vendor.example", .pad = 1100 };
+	struct buf msg = { 0 };
+	struct quic_side s;
+
+	(void)state;
+	quic_side_init(&s, 1, cid, sizeof(cid));
+	s.clear_fixed_bit = true;
+	put_hello(&msg, &spec);
+	put_crypto_frame(&payload, 0, msg.data, msg.len);
+	put_initial(&dgram, &s, 0, &payload);
+	assert_in_range(dgram.len, 1200, 1500);
+	assert_int_equal(dgram.data[0] & 0xc0, 0x80);
+	assert_true(clf_quic_looks(sig_bytes_of(dgram.data, dgram.len)));
+	assert_false(clf_quic_looks(sig_bytes_of(dgram.data, 1199)));
+	assert_int_equal(feed(q, &dgram), CLF_OBS_DONE);
+	assert_string_equal(r.hello.sni.canonical, "a.vendor.example");
+	dgram.data[0] |= 0x30; /* a Retry: not of the client */
+	assert_false(clf_quic_looks(sig_bytes_of(dgram.data, dgram.len)));
+	clf_quic_close(pool, q);
+	buf_free(&msg);
+	buf_free(&payload);
+	buf_free(&dgram);
+}
+
+/* RFC 9000 12.2: packets to another ID in the same datagram are not looked at. */
+static void
+test_coalesced_other_id(void **state)
+{
+	static const uint8_t other[] = { 1, 1, 1, 1, 2, 2, 2, 2 };
+	struct clf_quic *q = clf_quic_open(pool);
+	struct quic_side s;
+	struct cut a, b;
+
+	(void)state;
+	quic_side_init(&s, 1, cid, sizeof(cid));
+	cut_hello(&a, &s, 1500, 2);
+	quic_side_init(&s, 1, other, sizeof(other));
+	cut_hello(&b, &s, 900, 1);
+	put(&a.part[0], b.part[0].data, b.part[0].len);
+	assert_int_equal(feed(q, &a.part[0]), CLF_OBS_MORE);
+	assert_int_equal(r.decrypts, 1);
+	assert_int_equal(feed(q, &a.part[1]), CLF_OBS_DONE);
+	cut_free(&a);
+	cut_free(&b);
+	clf_quic_close(pool, q);
+}
+
 static void
 test_limits(void **state)
 {
@@ -426,6 +505,9 @@ main(void)
 		cmocka_unit_test(test_new_id_same_keys),
 		cmocka_unit_test(test_coalesced_and_junk),
 		cmocka_unit_test(test_version_negotiation),
+		cmocka_unit_test(test_version_switched),
+		cmocka_unit_test(test_fixed_bit_clear),
+		cmocka_unit_test(test_coalesced_other_id),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -278,15 +278,92 @@ static void
 test_not_tls(void **state)
 {
 	static const char *const rows[] = { "GET / HTTP/1.1\r\n", "SSH-2.0-x",
-		"\x16\x02\x01\x00\x05", "\x17\x03\x03\x00\x05", "\x16\x03\x01\x00\x05\x02",
-		"\x16\x03\x01\xff\xff\x01" };
-	static const size_t lens[] = { 16, 9, 5, 5, 6, 6 };
+		"\x16\x10\x01\x00\x05", "\x17\x03\x03\x00\x05", "\x16\x03\x01\x00\x05\x02",
+		"\x16\x03\x01\xff\xff\x01", "\x16\x02\x01\x00\x05\x02",
+		"\x16\x00\x00\x01\x00\x01\x00\x00\xfc\x02" };
+	static const size_t lens[] = { 16, 9, 5, 5, 6, 6, 6, 10 };
 	struct clf_tls_hello h;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
 		assert_int_equal(clf_tls_client_hello(sig_bytes_of(rows[i], lens[i]), join, &h),
 		    CLF_OBS_NOT_MINE);
+}
+
+/* What OpenSSL and Go take: records without a byte, and any version below 16.0 on the first. */
+static void
+test_lax_records(void **state)
+{
+	const size_t size = sizeof(openssl_tls13) - 5;
+
+	(void)state;
+	for (unsigned empty = 31; empty <= 33; empty++) {
+		struct buf b = { 0 };
+		struct clf_tls_hello h;
+
+		put_records(&b, openssl_tls13 + 5, 2, 2);
+		for (unsigned i = 0; i < empty; i++)
+			put(&b, "\x16\x03\x01\x00\x00", 5);
+		put_records(&b, openssl_tls13 + 7, size - 2, 100);
+		if (empty <= 32)
+			check_prefixes(&b, "ts01-b.cloudsink.net");
+		else
+			assert_int_equal(observe(&b, &h), CLF_OBS_BAD);
+		buf_free(&b);
+	}
+	for (unsigned version = 0; version <= 0x1000; version += 0x100) {
+		struct buf b = { 0 };
+		struct clf_tls_hello h;
+
+		put(&b, openssl_tls13, sizeof(openssl_tls13));
+		b.data[1] = (uint8_t)(version >> 8);
+		if (version < 0x1000)
+			check_prefixes(&b, "ts01-b.cloudsink.net");
+		else
+			assert_int_equal(observe(&b, &h), CLF_OBS_NOT_MINE);
+		b.data[9] = 2; /* the hello's own version: with the other one it is no TLS */
+		assert_int_equal(
+		    observe(&b, &h), version >> 8 == 3 ? CLF_OBS_DONE : CLF_OBS_NOT_MINE);
+		buf_free(&b);
+	}
+}
+
+/* A second hello behind the first, in records of its own or in the first one's. */
+static void
+test_next(void **state)
+{
+	const size_t size = sizeof(openssl_tls13) - 5;
+
+	(void)state;
+	for (unsigned same = 0; same < 2; same++) {
+		struct buf msg = { 0 }, b = { 0 };
+		struct clf_tls_hello first, next;
+
+		put(&msg, openssl_tls13 + 5, size);
+		put(&msg, openssl_tls12 + 5, sizeof(openssl_tls12) - 5);
+		put_records(&b, msg.data, same ? msg.len : size, 16384);
+		if (!same)
+			put(&b, openssl_tls12, sizeof(openssl_tls12));
+		assert_int_equal(observe(&b, &first), CLF_OBS_DONE);
+		assert_int_equal(first.hello_end, sizeof(openssl_tls13));
+		for (size_t n = first.hello_end; n <= b.len; n++) {
+			uint8_t *part = exact_copy(b.data + first.hello_end, n - first.hello_end);
+			enum clf_obs obs = clf_tls_next_hello(
+			    sig_bytes_of(part, n - first.hello_end),
+			    first.consumed - first.hello_end, join, &next);
+
+			assert_int_equal(obs, n < b.len ? CLF_OBS_MORE : CLF_OBS_DONE);
+			if (obs == CLF_OBS_MORE)
+				assert_in_range(
+				    next.need, n - first.hello_end + 1, b.len - first.hello_end);
+			else
+				assert_string_equal(
+				    next.sni.canonical, "updates.paloaltonetworks.com");
+			free(part);
+		}
+		buf_free(&msg);
+		buf_free(&b);
+	}
 }
 
 /* A final answer for a prefix stays the answer for every longer one, for broken hellos too. */
@@ -335,6 +412,8 @@ main(void)
 		cmocka_unit_test(test_ech),
 		cmocka_unit_test(test_sslv2),
 		cmocka_unit_test(test_not_tls),
+		cmocka_unit_test(test_lax_records),
+		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_final_is_final),
 	};
 

@@ -123,8 +123,10 @@ doctor_daemon(struct doctor_case *c)
 		const char *link = json_string_value(json_object_get(s->ports[i].status, "link"));
 		if (link && strcmp(link, "up") != 0)
 			doctor_say(c, DOCTOR_WARN,
-			    strcmp(link, "held down") == 0
-				? "see the other port of its pair"
+			    strcmp(link, "held down") == 0 ? "see the other port of its pair"
+			    : strcmp(link, "gone") == 0
+				? "plug it in again; then, unless it is net_af_packet: systemctl "
+				  "restart phonehomed"
 				: "plug the cable in, or ip link set it up",
 			    "port %s: its link is %s", s->ports[i].name, link);
 	}

@@ -23,6 +23,7 @@ enum {
 	TICK_MS = 500,
 	HALF_REQUEST_US = 5000000, /* from a request's first byte to its newline */
 	UNREAD_US = 10000000,	   /* a reply that nobody takes */
+	NO_ACCEPT_US = 200000,	   /* after a connection that could not be taken: try again */
 };
 
 struct client {
@@ -46,6 +47,9 @@ struct dp_control {
 	int epoll, wake;
 	struct client *clients;
 	unsigned n_clients;
+	uint64_t not_accepted,
+	    deaf_since_us; /* deaf: the listening socket is not looked at; 0: it is */
+	bool not_accepted_said;
 
 	pthread_mutex_t lock; /* a reload's outcome on its way from the helper thread */
 	struct client *reloading;
@@ -398,6 +402,38 @@ place(struct dp_control *c)
 	return oldest;
 }
 
+/* No descriptor or no memory is left: who knocks is still there in a moment, and epoll would say so
+ * without end. */
+static void
+grow_deaf(struct dp_control *c)
+{
+	c->not_accepted++;
+	if (!c->not_accepted_said)
+		fprintf(stderr,
+		    "phonehomed: no connection can be taken at %s: %s; tried again (see ulimit -n, "
+		    "LimitNOFILE=)\n",
+		    c->socket.path, strerror(errno));
+	c->not_accepted_said = true;
+	c->deaf_since_us = dp_clock_read(CLOCK_MONOTONIC);
+	(void)watch(c, c->socket.fd, 0, &c->socket, EPOLL_CTL_MOD);
+}
+
+static void
+listen_again(struct dp_control *c)
+{
+	if (c->deaf_since_us == 0 ||
+	    dp_clock_read(CLOCK_MONOTONIC) - c->deaf_since_us < NO_ACCEPT_US)
+		return;
+	c->deaf_since_us = 0;
+	(void)watch(c, c->socket.fd, EPOLLIN, &c->socket, EPOLL_CTL_MOD);
+}
+
+uint64_t
+dp_control_not_accepted(const struct dp_plane *plane)
+{
+	return plane->control->not_accepted;
+}
+
 static void
 accept_one(struct dp_control *c)
 {
@@ -405,8 +441,12 @@ accept_one(struct dp_control *c)
 	socklen_t len = sizeof(peer);
 	int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			grow_deaf(c);
 		return;
+	}
+	c->not_accepted_said = false;
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	struct client *cl = place(c);
 	*cl = (struct client){
@@ -462,7 +502,8 @@ run(void *arg)
 	bool left = false;
 
 	while (!atomic_load(&c->stop)) {
-		int n = epoll_wait(c->epoll, events, EVENTS, left ? 0 : TICK_MS);
+		int wait_ms = left ? 0 : c->deaf_since_us != 0 ? NO_ACCEPT_US / 1000 : TICK_MS;
+		int n = epoll_wait(c->epoll, events, EVENTS, wait_ms);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == &c->socket)
 				accept_one(c);
@@ -474,6 +515,7 @@ run(void *arg)
 		finish_reload(c);
 		left = serve_rest(c);
 		time_out(c);
+		listen_again(c);
 	}
 	return NULL;
 }

@@ -32,6 +32,9 @@ void dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answ
 void dp_answer_reload(
     struct dp_plane *plane, int rc, const struct sig_diag *diag, struct dp_answer *ret);
 
+/* Connections that could not be taken so far; control thread only. */
+uint64_t dp_control_not_accepted(const struct dp_plane *plane);
+
 struct dp_control_socket {
 	int fd; /* listening; -1: none */
 	const char *path;

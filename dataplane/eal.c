@@ -126,20 +126,38 @@ hugetlbfs_mounted(void)
 	return found;
 }
 
+/* net_af_packet wants the frames of its ring to fit into one buffer. */
+static unsigned
+frame_room(const char *device)
+{
+	char size[16];
+
+	if (!device || strncmp(device, "net_af_packet", 13) != 0 ||
+	    !dp_device_arg(device, "framesz", 0, size, sizeof(size)))
+		return 0;
+	unsigned long bytes = strtoul(size, NULL, 10) + RTE_PKTMBUF_HEADROOM;
+	return bytes <= UINT16_MAX ? (unsigned)bytes : 0;
+}
+
 /* How many mbufs the ports' queues, the workers' bursts and the rings between them can hold. */
 static void
 size_mbufs(const struct dp_config *config, struct dp_eal *e)
 {
 	uint32_t ports = 0;
 
-	for (unsigned i = 0; i < config->links_count; i++)
-		ports += config->links[i].mirror ? 1 : 2;
+	/* Frames up to 2 KB in one piece; above, in segments of this size. */
+	e->mbuf_room = RTE_MBUF_DEFAULT_BUF_SIZE;
+	for (unsigned i = 0; i < config->links_count; i++) {
+		const struct dp_link_config *l = &config->links[i];
+		ports += l->mirror ? 1 : 2;
+		e->mbuf_room = RTE_MAX(e->mbuf_room, frame_room(l->mirror));
+		for (unsigned k = 0; k < l->pair_count; k++)
+			e->mbuf_room = RTE_MAX(e->mbuf_room, frame_room(l->pair[k]));
+	}
 	e->mbufs = config->limits.mbufs != 0 ? config->limits.mbufs
 					     : 4096 + ports * config->workers * 4096;
 	if (e->mbufs < 2048)
 		e->mbufs = 2048;
-	/* Frames up to 2 KB in one piece; above, in segments of this size. */
-	e->mbuf_room = RTE_MBUF_DEFAULT_BUF_SIZE;
 }
 
 static int
@@ -149,10 +167,12 @@ choose_memory(
 	unsigned need = config->memory_mb, mb = free_huge_mb();
 
 	e->huge = config->memory != DP_MEM_NO_HUGE;
-	/* Without hugepages a buffer does not cross a page of 4 KB, so that each takes one. */
+	/* Without hugepages a buffer that fits into a page of 4 KB does not cross one. */
+	unsigned each = e->mbuf_room + 384;
+	if (!e->huge && each < 4160)
+		each = 4160;
 	if (need == 0)
-		need = 48 +
-		       (unsigned)((uint64_t)e->mbufs * (e->huge ? e->mbuf_room + 384 : 4160) >> 20);
+		need = 48 + (unsigned)((uint64_t)e->mbufs * each >> 20);
 	if (e->huge && mb < need) {
 		if (config->memory == DP_MEM_AUTO && mb == 0)
 			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,

@@ -19,6 +19,7 @@
 #include "dataplane/link.h"
 #include "dataplane/machine.h"
 #include "dataplane/plane.h"
+#include "dataplane/unplug.h"
 #include "signatures/base/fds.h"
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_WRONG };
@@ -235,6 +236,7 @@ wait_and_serve(struct dp_plane *plane)
 			else
 				break;
 		}
+		dp_unplug_poll(plane);
 		dp_ports_poll_links(&plane->ports);
 		if (c->exit_when_drained && !atomic_load(&plane->drained) &&
 		    dp_ports_drained(&plane->ports) && dp_workers_settled(plane)) {

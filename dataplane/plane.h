@@ -50,6 +50,11 @@ void dp_workers_keep(struct dp_plane *plane);
 /* All frames that were read are settled: nothing lies in rings. */
 bool dp_workers_settled(struct dp_plane *plane);
 
+/* counters.c: of each worker (its stand-in's too), and their sum, for which the identity of
+ * struct dp_counters holds. A worker that does not answer is read as it stands, what it holds is
+ * `in_hand`. Any thread but workers. */
+void dp_plane_count(struct dp_plane *plane, struct dp_counters *each, struct dp_counters *ret_sum);
+
 /* reload.c: a helper thread that compiles aside. */
 int dp_reload_start(struct dp_plane *plane);
 void dp_reload_stop(struct dp_plane *plane);

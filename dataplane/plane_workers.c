@@ -229,7 +229,6 @@ give_sources(struct dp_plane *plane, struct dp_worker *w)
 			if (q % plane->n_workers != w->id)
 				continue;
 			w->sources[w->n_sources++] = (struct dp_source){
-				.port = p->id,
 				.queue = q,
 				.index = (uint16_t)i,
 				.replay = plane->ports.replay,
@@ -325,7 +324,7 @@ dp_workers_stop(struct dp_plane *plane)
 				dp_tx_drain_ring(&plane->workers[to], w->back[to]);
 		}
 	for (unsigned i = 0; i < plane->n_workers; i++)
-		plane->workers[i].snapshot = plane->workers[i].count;
+		dp_worker_take_snapshot(&plane->workers[i]);
 }
 
 void

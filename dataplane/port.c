@@ -11,6 +11,7 @@
 #include <rte_mbuf_dyn.h>
 #include <string.h>
 
+#include "dataplane/kernel_port.h"
 #include "dataplane/link.h"
 #include "dataplane/machine.h"
 #include "dataplane/rss.h"
@@ -19,6 +20,11 @@ enum { RX_DESC = 1024, TX_DESC = 1024 };
 
 static int
 open_device(struct dp_ports *ports, const char *device, unsigned link, struct sig_diag *diag);
+static int find_device(struct dp_port *p, struct rte_eth_dev_info *ret_info, struct sig_diag *diag);
+static int start(struct dp_port *p, struct sig_diag *diag);
+static void begin(struct dp_port *p);
+static struct rte_device *close_device(struct dp_port *p);
+static int port_fault(const struct dp_port *p, const char *what, int rc, struct sig_diag *diag);
 static int set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
     struct sig_diag *diag);
 static void find_time_stamps(struct dp_ports *ports);
@@ -33,6 +39,7 @@ dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct d
 
 	memset(ports, 0, sizeof(*ports));
 	memset(ports->by_id, 0xff, sizeof(ports->by_id));
+	pthread_mutex_init(&ports->stats_lock, NULL);
 	ports->pool = rte_pktmbuf_pool_create(
 	    "phonehome", eal->mbufs, 256, 0, (uint16_t)eal->mbuf_room, SOCKET_ID_ANY);
 	if (!ports->pool) {
@@ -61,22 +68,10 @@ dp_ports_open(const struct dp_config *config, const struct dp_eal *eal, struct d
 		rc = set_up(ports, &ports->port[i], config, diag);
 	if (rc == 0)
 		find_time_stamps(ports);
-	for (unsigned i = 0; rc == 0 && i < ports->n; i++) {
-		struct dp_port *p = &ports->port[i];
-		dp_eal_forget_error();
-		rc = rte_eth_dev_start(p->id);
-		if (rc < 0)
-			sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "port %s does not start: %s",
-			    p->device,
-			    dp_eal_last_error()[0] ? dp_eal_last_error() : rte_strerror(-rc));
-	}
-	for (unsigned i = 0; rc == 0 && i < ports->n; i++) {
-		struct dp_port *p = &ports->port[i];
-		dp_link_begin(p);
-		p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0;
-		(void)rte_eth_allmulticast_enable(p->id);
-		(void)rte_eth_dev_callback_register(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
-	}
+	for (unsigned i = 0; rc == 0 && i < ports->n; i++)
+		rc = start(&ports->port[i], diag);
+	for (unsigned i = 0; rc == 0 && i < ports->n; i++)
+		begin(&ports->port[i]);
 	if (rc == 0)
 		dp_rss_check(ports, config);
 	else
@@ -90,14 +85,119 @@ dp_ports_close(struct dp_ports *ports)
 	for (unsigned i = 0; i < ports->n; i++) {
 		struct dp_port *p = &ports->port[i];
 		dp_link_release(p);
-		(void)rte_eth_dev_callback_unregister(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
-		if (!atomic_load(&p->gone))
-			(void)rte_eth_dev_stop(p->id);
-		(void)rte_eth_dev_close(p->id);
+		if (atomic_load(&p->open))
+			(void)close_device(p);
 	}
 	ports->n = 0;
 	rte_mempool_free(ports->pool);
 	ports->pool = NULL;
+}
+
+/* Returns DPDK's device: as long as it is on its bus there can be no new one of its name. */
+static struct rte_device *
+close_device(struct dp_port *p)
+{
+	struct rte_eth_dev_info info;
+	struct rte_device *device = rte_eth_dev_info_get(p->id, &info) == 0 ? info.device : NULL;
+
+	(void)rte_eth_dev_callback_unregister(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
+	/* A card that is gone is not spoken to; a virtual device must be stopped to be closed. */
+	if (!atomic_load(&p->gone) || p->kernel.index != 0)
+		(void)rte_eth_dev_stop(p->id);
+	(void)rte_eth_dev_close(p->id);
+	return device;
+}
+
+void
+dp_port_stats(struct dp_ports *ports, struct dp_port *p, struct dp_port_stats *ret)
+{
+	struct rte_eth_stats st = { 0 };
+
+	pthread_mutex_lock(&ports->stats_lock);
+	*ret = p->past;
+	bool asked = atomic_load(&p->open) && (!atomic_load(&p->gone) || p->kernel.index != 0);
+	if (asked && rte_eth_stats_get(p->id, &st) == 0) {
+		ret->missed += st.imissed + dp_kernel_lost(p);
+		ret->no_mbuf += st.rx_nombuf;
+		ret->rx_errors += st.ierrors;
+		ret->tx_errors += st.oerrors;
+	}
+	pthread_mutex_unlock(&ports->stats_lock);
+}
+
+void
+dp_port_close(struct dp_ports *ports, struct dp_port *p)
+{
+	struct dp_port_stats last;
+
+	dp_port_stats(ports, p, &last);
+	pthread_mutex_lock(&ports->stats_lock);
+	p->past = last;
+	p->kernel.n_sockets = 0;
+	atomic_store(&p->open, false);
+	pthread_mutex_unlock(&ports->stats_lock);
+	(void)rte_dev_remove(close_device(p));
+}
+
+int
+dp_port_reopen(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config,
+    struct sig_diag *diag)
+{
+	uint16_t n_rx = p->n_rx, n_tx = p->n_tx;
+	struct rte_eth_dev_info info;
+
+	int rc = find_device(p, &info, diag);
+	if (rc < 0)
+		return rc;
+	ports->by_id[p->id] = (uint16_t)(p - ports->port);
+	rc = set_up(ports, p, config, diag);
+	/* Which worker has which queue was settled at the start. */
+	if (rc == 0 && (p->n_rx != n_rx || p->n_tx != n_tx))
+		rc = port_fault(p, "it has another number of queues now", -EINVAL, diag);
+	p->n_rx = n_rx;
+	p->n_tx = n_tx;
+	if (rc == 0)
+		rc = start(p, diag);
+	if (rc < 0) {
+		(void)rte_dev_remove(close_device(p));
+		return rc;
+	}
+	pthread_mutex_lock(&ports->stats_lock);
+	begin(p);
+	atomic_store(&p->open, true);
+	pthread_mutex_unlock(&ports->stats_lock);
+	return 0;
+}
+
+/* DPDK opens the device, unless it has. */
+static int
+find_device(struct dp_port *p, struct rte_eth_dev_info *ret_info, struct sig_diag *diag)
+{
+	uint16_t id;
+	int rc = 0;
+
+	dp_eal_forget_error();
+	if (rte_eth_dev_get_port_by_name(p->name, &id) != 0) {
+		rc = rte_dev_probe(p->device);
+		if (rc == 0)
+			rc = rte_eth_dev_get_port_by_name(p->name, &id);
+	}
+	if (rc == 0)
+		rc = rte_eth_dev_info_get(id, ret_info);
+	if (rc == 0) {
+		p->id = id;
+		return 0;
+	}
+	char known[256];
+	const char *why = dp_machine_why(p->device, known, sizeof(known)) ? known
+									  : dp_eal_last_error();
+	/* Of a driver that is not there DPDK says no more than that. */
+	if (strstr(why, "Failed to attach device"))
+		why = "no driver of that name, or it does not take these arguments "
+		      "(phonehomed -v tells more)";
+	sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s cannot be opened: %s", p->device,
+	    why[0] ? why : rte_strerror(-rc));
+	return rc;
 }
 
 static int
@@ -105,42 +205,23 @@ open_device(struct dp_ports *ports, const char *device, unsigned link, struct si
 {
 	struct dp_port *p = &ports->port[ports->n];
 	struct rte_eth_dev_info info;
-	uint16_t id;
 	int rc = dp_replay_check(device, diag);
 
 	if (rc < 0)
 		return rc;
 	*p = (struct dp_port){ .peer = DP_NO_PORT, .link = (uint16_t)link, .device = device };
 	dp_device_name(device, p->name, sizeof(p->name));
-	dp_eal_forget_error();
-	if (rte_eth_dev_get_port_by_name(p->name, &id) != 0) {
-		rc = rte_dev_probe(device);
-		if (rc == 0)
-			rc = rte_eth_dev_get_port_by_name(p->name, &id);
-	}
-	if (rc == 0)
-		rc = rte_eth_dev_info_get(id, &info);
-	if (rc < 0) {
-		char known[256];
-		const char *why = dp_machine_why(device, known, sizeof(known))
-				      ? known
-				      : dp_eal_last_error();
-		/* Of a driver that is not there DPDK says no more than that. */
-		if (strstr(why, "Failed to attach device"))
-			why = "no driver of that name, or it does not take these arguments "
-			      "(phonehomed -v tells more)";
-		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s cannot be opened: %s", device,
-		    why[0] ? why : rte_strerror(-rc));
+	rc = find_device(p, &info, diag);
+	if (rc < 0)
 		return rc;
-	}
-	if (ports->by_id[id] != DP_NO_PORT) {
+	if (ports->by_id[p->id] != DP_NO_PORT) {
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "device %s is given twice", p->name);
 		return -EEXIST;
 	}
-	p->id = id;
 	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
 	p->replay = strcmp(p->driver, "net_pcap") == 0;
-	ports->by_id[id] = (uint16_t)ports->n++;
+	atomic_store(&p->open, true);
+	ports->by_id[p->id] = (uint16_t)ports->n++;
 	return 0;
 }
 
@@ -228,16 +309,22 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	dp_eal_forget_error();
 	if (rc < 0)
 		return port_fault(p, "tells nothing of itself", rc, diag);
+	rc = dp_kernel_check_mtu(p, mtu, rte_pktmbuf_data_room_size(ports->pool), diag);
+	if (rc < 0)
+		return rc;
 	choose_queues(p, config, &info, &conf);
 	conf.rxmode.offloads = info.rx_offload_capa &
 			       (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM);
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	conf.intr_conf.rmv = info.dev_flags && (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
-	if (mtu != 0)
-		conf.rxmode.mtu = mtu;
-	else if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0 && has_mtu != 0 &&
-		 has_mtu <= (info.max_mtu != 0 ? info.max_mtu : 1500))
-		conf.rxmode.mtu = has_mtu;
+	/* DPDK would hold a kernel port to 1500, and does not know what it has. */
+	if (!dp_kernel_is(p)) {
+		if (mtu != 0)
+			conf.rxmode.mtu = mtu;
+		else if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0 && has_mtu != 0 &&
+			 has_mtu <= (info.max_mtu != 0 ? info.max_mtu : 1500))
+			conf.rxmode.mtu = has_mtu;
+	}
 	rc = rte_eth_dev_configure(p->id, p->n_rx, p->n_tx, &conf);
 	if (rc < 0)
 		return port_fault(p, "cannot be configured", rc, diag);
@@ -246,11 +333,36 @@ set_up(struct dp_ports *ports, struct dp_port *p, const struct dp_config *config
 	rc = set_up_queues(ports, p, &info, &conf, diag);
 	if (rc < 0)
 		return rc;
+	if (dp_kernel_is(p)) {
+		if (mtu != 0 && !dp_kernel_set_mtu(p, mtu))
+			return port_fault(p, "the MTU cannot be set", -errno, diag);
+		p->mtu = (uint16_t)dp_kernel_mtu(p);
+		return 0;
+	}
 	if (mtu != 0 && (rc = rte_eth_dev_set_mtu(p->id, (uint16_t)mtu)) < 0 && rc != -ENOTSUP)
 		return port_fault(p, "the MTU cannot be set", rc, diag);
 	if (rte_eth_dev_get_mtu(p->id, &has_mtu) == 0)
 		p->mtu = has_mtu;
 	return 0;
+}
+
+static int
+start(struct dp_port *p, struct sig_diag *diag)
+{
+	dp_eal_forget_error();
+	int rc = rte_eth_dev_start(p->id);
+
+	return rc < 0 ? port_fault(p, "does not start", rc, diag) : 0;
+}
+
+static void
+begin(struct dp_port *p)
+{
+	dp_kernel_begin(p);
+	dp_link_begin(p);
+	p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0;
+	(void)rte_eth_allmulticast_enable(p->id);
+	(void)rte_eth_dev_callback_register(p->id, RTE_ETH_EVENT_INTR_RMV, on_event, p);
 }
 
 /* net_pcap and some NICs give each mbuf its time; where none does there is no such field. */

@@ -131,7 +131,7 @@ dp_spread_out(struct dp_worker *w, const struct dp_source *src, struct rte_mbuf 
 		struct rte_mbuf *m = mbufs[i];
 		unsigned to = dp_spread_worker(
 		    rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, w->n_workers);
-		m->port = src->port;
+		m->port = w->ports->port[src->index].id;
 		if (to == w->id) {
 			mbufs[mine++] = m;
 			continue;

@@ -48,16 +48,15 @@ offload_json(const struct dp_offload_port *p, json_t *o)
  * came in here or there, those that lie in rings between workers; told once, in `frames`.
  */
 static json_t *
-port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters *c,
+port_json(struct dp_plane *plane, unsigned index, const struct dp_counters *c,
     const struct dp_offload_stats *offload)
 {
-	const struct dp_port *p = &plane->ports.port[index];
+	struct dp_port *p = &plane->ports.port[index];
 	const struct dp_port_count *n = &c->port[index];
-	struct rte_eth_stats st = { 0 };
+	struct dp_port_stats st;
 	json_t *o = json_object();
 
-	if (!atomic_load(&p->gone) && !atomic_load(&plane->stop))
-		(void)rte_eth_stats_get(p->id, &st);
+	dp_port_stats(&plane->ports, p, &st);
 	json_object_set_new(o, "name", json_string(p->name));
 	json_object_set_new(o, "device", json_string(p->device));
 	json_object_set_new(o, "driver", json_string(p->driver));
@@ -69,9 +68,10 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 	if (p->peer == DP_NO_PORT)
 		put(o, "observed", n->observed);
 	json_object_set_new(o, "dropped", drops(n));
-	put(o, "nic_missed", st.imissed);
-	put(o, "rx_nombuf", st.rx_nombuf);
-	put(o, "errors", st.ierrors + st.oerrors);
+	put(o, "nic_missed", st.missed);
+	put(o, "rx_nombuf", st.no_mbuf);
+	put(o, "errors", st.rx_errors + st.tx_errors);
+	put(o, "tx_errors", st.tx_errors);
 	if (offload->enabled && p->peer != DP_NO_PORT)
 		offload_json(&offload->port[index], o);
 	json_object_set_new(o, "link",
@@ -80,6 +80,7 @@ port_json(const struct dp_plane *plane, unsigned index, const struct dp_counters
 			: atomic_load(&p->link_up) ? "up"
 						   : "down"));
 	put(o, "link_changes", atomic_load(&p->link_changes));
+	put(o, "unplugged", atomic_load(&p->unplugged));
 	put(o, "mtu", p->mtu);
 	put(o, "rx_queues", p->n_rx);
 	put(o, "tx_queues", p->n_tx);
@@ -130,7 +131,7 @@ frames_json(const struct dp_counters *c)
 	put(o, "observed", total.observed);
 	json_object_set_new(o, "dropped", drops(&total));
 	put(o, "dropped_total", dp_dropped(&total));
-	put(o, "in_flight", c->ring_out - c->ring_in);
+	put(o, "in_flight", dp_counters_in_flight(c));
 	put(o, "injected", c->injected);
 	put(o, "inject_failed", c->inject_failed);
 	put(o, "uninspected", c->uninspected);
@@ -173,7 +174,8 @@ rules_json(struct dp_plane *plane, json_t *o)
 }
 
 static void
-head_json(struct dp_plane *plane, const struct dp_watchdog_stats *wd, json_t *o)
+head_json(struct dp_plane *plane, const struct dp_watchdog_stats *wd, const struct dp_counters *sum,
+    json_t *o)
 {
 	uint64_t now = dp_clock_read(CLOCK_REALTIME);
 
@@ -187,8 +189,10 @@ head_json(struct dp_plane *plane, const struct dp_watchdog_stats *wd, json_t *o)
 	json_object_set_new(o, "memory", json_string(plane->eal.memory));
 	json_object_set_new(o, "file_prefix", json_string(plane->eal.prefix));
 	json_object_set_new(o, "mbufs",
-	    json_pack("{s:I, s:I}", "size", (json_int_t)plane->ports.pool->size, "in_use",
-		(json_int_t)rte_mempool_in_use_count(plane->ports.pool)));
+	    json_pack("{s:I, s:I, s:I}", "size", (json_int_t)plane->ports.pool->size, "in_use",
+		(json_int_t)rte_mempool_in_use_count(plane->ports.pool), "empty_polls",
+		(json_int_t)sum->pool_empty));
+	put(o, "control_not_accepted", dp_control_not_accepted(plane));
 	rules_json(plane, o);
 }
 
@@ -216,7 +220,7 @@ recorder_json(const struct dp_recorder_stats *rs, const struct dp_counters *c)
 void
 dp_method_status(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
-	struct dp_counters sum = { 0 }, c;
+	struct dp_counters each[DP_WORKERS_MAX], sum;
 	struct clf_engine_stats engine = { 0 };
 	struct dp_recorder_stats rs;
 	struct dp_watchdog_stats wd;
@@ -229,13 +233,11 @@ dp_method_status(struct dp_plane *plane, const json_t *params, struct dp_answer 
 	}
 	dp_watchdog_stats(plane, &wd);
 	dp_recorder_stats(plane->recorder, &rs);
-	head_json(plane, &wd, o);
+	dp_plane_count(plane, each, &sum);
+	head_json(plane, &wd, &sum, o);
 	for (unsigned i = 0; i < plane->n_workers; i++) {
-		(void)dp_worker_snapshot(&plane->workers[i], &c);
-		dp_counters_add(&c, &plane->workers[i].standby);
-		dp_counters_add(&sum, &c);
 		proto_engine_add(&engine, clf_engine_stats(plane->workers[i].engine));
-		json_array_append_new(workers, worker_json(plane, i, &c, &wd));
+		json_array_append_new(workers, worker_json(plane, i, &each[i], &wd));
 	}
 	for (unsigned i = 0; i < plane->ports.n; i++)
 		json_array_append_new(ports, port_json(plane, i, &sum, &rs.offload));

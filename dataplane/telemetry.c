@@ -13,22 +13,18 @@ static struct dp_plane *asked; /* callbacks take no context; one plane a process
 static int
 frames(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	struct dp_counters sum = { 0 }, c;
+	struct dp_counters each[DP_WORKERS_MAX], sum;
 	struct dp_port_count total;
 
 	(void)cmd, (void)params;
-	for (unsigned i = 0; i < asked->n_workers; i++) {
-		(void)dp_worker_snapshot(&asked->workers[i], &c);
-		dp_counters_add(&sum, &c);
-		dp_counters_add(&sum, &asked->workers[i].standby);
-	}
+	dp_plane_count(asked, each, &sum);
 	dp_counters_total(&sum, &total);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_u64(d, "rx", total.rx);
 	rte_tel_data_add_dict_u64(d, "forwarded", total.tx - sum.injected);
 	rte_tel_data_add_dict_u64(d, "observed", total.observed);
 	rte_tel_data_add_dict_u64(d, "dropped", dp_dropped(&total));
-	rte_tel_data_add_dict_u64(d, "in_flight", sum.ring_out - sum.ring_in);
+	rte_tel_data_add_dict_u64(d, "in_flight", dp_counters_in_flight(&sum));
 	rte_tel_data_add_dict_u64(d, "injected", sum.injected);
 	rte_tel_data_add_dict_u64(d, "uninspected", sum.uninspected);
 	return 0;

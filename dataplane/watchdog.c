@@ -36,7 +36,7 @@ enum {
 struct seen { /* of one worker */
 	uint64_t beat, since_us;
 	bool stalled, stuck, taken;
-	struct dp_counters at_second;
+	uint64_t rounds, idle_rounds; /* as of the last full second */
 };
 
 struct dp_watchdog {
@@ -150,9 +150,10 @@ stand_in(struct dp_worker *w)
 
 	for (unsigned i = 0; i < w->n_sources; i++) {
 		const struct dp_source *src = &w->sources[i];
-		if (atomic_load_explicit(&w->ports->port[src->index].gone, memory_order_relaxed))
+		const struct dp_port *p = &w->ports->port[src->index];
+		if (atomic_load(&p->gone))
 			continue;
-		n = rte_eth_rx_burst(src->port, src->queue, mbufs, CLF_BURST_MAX);
+		n = rte_eth_rx_burst(p->id, src->queue, mbufs, CLF_BURST_MAX);
 		if (n == 0)
 			continue;
 		for (unsigned k = 0; k < n; k++)
@@ -212,10 +213,9 @@ look_at_losses(struct dp_watchdog *d, uint64_t now)
 	uint64_t lost = 0;
 
 	for (unsigned i = 0; i < p->ports.n; i++) {
-		struct rte_eth_stats st;
-		if (!atomic_load(&p->ports.port[i].gone) &&
-		    rte_eth_stats_get(p->ports.port[i].id, &st) == 0)
-			lost += st.imissed + st.rx_nombuf;
+		struct dp_port_stats st;
+		dp_port_stats(&p->ports, &p->ports.port[i], &st);
+		lost += st.missed + st.no_mbuf;
 	}
 	d->lossy_looks = lost > d->lost ? d->lossy_looks + 1 : 0;
 	d->lost = lost;
@@ -239,13 +239,13 @@ each_second(struct dp_watchdog *d)
 
 	for (unsigned i = 0; i < d->plane->n_workers; i++) {
 		struct seen *s = &d->seen[i];
-		struct dp_counters c = d->plane->workers[i].count;
-		uint64_t rounds = c.rounds - s->at_second.rounds;
-		uint64_t idle = c.idle_rounds - s->at_second.idle_rounds;
+		const struct dp_counters *c = &d->plane->workers[i].count;
+		uint64_t rounds = c->rounds - s->rounds, idle = c->idle_rounds - s->idle_rounds;
 		d->stats.busy_percent[i] = rounds != 0 && idle <= rounds
 					       ? 100.0F * (float)(rounds - idle) / (float)rounds
 					       : 0;
-		s->at_second = c;
+		s->rounds += rounds;
+		s->idle_rounds += idle;
 		stuck = stuck || s->stuck;
 	}
 	if (!stuck)

@@ -102,10 +102,13 @@ poll_source(struct dp_worker *w, struct dp_source *src)
 	struct clf_result results[CLF_BURST_MAX];
 	const struct clf_result *verdicts;
 	struct rte_mbuf *mbufs[CLF_BURST_MAX];
-	unsigned n = rte_eth_rx_burst(src->port, src->queue, mbufs, CLF_BURST_MAX);
+	const struct dp_port *p = &w->ports->port[src->index];
 
+	if (unlikely(atomic_load_explicit(&p->gone, memory_order_acquire)))
+		return 0;
+	unsigned n = rte_eth_rx_burst(p->id, src->queue, mbufs, CLF_BURST_MAX);
 	if (n == 0) {
-		if (unlikely(src->replay))
+		if (unlikely(!w->cache || w->cache->len == 0 || src->replay))
 			dp_source_empty(w, src);
 		return 0;
 	}
@@ -114,7 +117,7 @@ poll_source(struct dp_worker *w, struct dp_source *src)
 	for (unsigned i = 0; i < n; i++)
 		w->count.rx_bytes += mbufs[i]->pkt_len;
 	unsigned mine = n;
-	if (unlikely(w->ports->spread) && !w->ports->port[src->index].symmetric)
+	if (unlikely(w->ports->spread) && !p->symmetric)
 		mine = dp_spread_out(w, src, mbufs, n);
 	if (mine != 0 && inspect(w, mbufs, mine, results, &verdicts))
 		dp_tx_results(w, src->index, mbufs, verdicts, mine);
@@ -173,6 +176,7 @@ dp_worker_main(void *arg)
 	struct dp_worker *w = arg;
 
 	dp_round_begin(w);
+	w->cache = rte_mempool_default_cache(w->ports->pool, rte_lcore_id());
 	for (;;) {
 		unsigned got = 0;
 		bool room = true;

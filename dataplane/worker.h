@@ -19,7 +19,7 @@
 #include "dataplane/port.h"
 #include "dataplane/rules_slot.h"
 
-/* Why a frame was not sent on. Adding one: a row here and a name in worker_round.c. */
+/* Why a frame was not sent on. Adding one: a row here and a name in counters.c. */
 enum dp_drop {
 	DP_DROP_POLICY,	   /* verdict drop */
 	DP_DROP_RESET,	   /* verdict reset */
@@ -41,8 +41,14 @@ struct dp_port_count {
 /*
  * Frames, exactly, summed over ports: rx + ring_in + injected = tx + observed + dropped + ring_out
  * for each worker between two rounds; hence for the whole
- * rx = (tx - injected) + observed + dropped + in flight, in flight being what lies in rings.
- * 64-bit words only: dp_counters_add() relies on it.
+ * rx = (tx - injected) + observed + dropped + in flight, in flight being what lies in rings, and
+ * what a worker that was read amid its round has in its hands.
+ *
+ * rx begins where a driver gives a frame to us. What a NIC stopped by a rule of ours (offload.h,
+ * `offload_dropped`) came to us as little as what it missed: it is in none of these, and never
+ * counted twice.
+ *
+ * One writer, the worker; they only grow. 64-bit words only: dp_counters_add() relies on it.
  */
 struct dp_counters {
 	struct dp_port_count port[DP_PORTS_MAX];
@@ -51,12 +57,18 @@ struct dp_counters {
 	uint64_t uninspected;		  /* forwarded without a look: another worker was behind */
 	uint64_t injected, inject_failed; /* RSTs and ICMP errors that we made */
 	uint64_t rounds, idle_rounds, tx_waits;
+	uint64_t pool_empty; /* polls that gave nothing while no packet buffer was free */
+	uint64_t in_hand;    /* only in a copy: see dp_plane_count() */
 	uint64_t evidence, evidence_lost;
 };
 void dp_counters_add(struct dp_counters *sum, const struct dp_counters *c);
 /* All ports as one. */
 void dp_counters_total(const struct dp_counters *c, struct dp_port_count *ret);
 uint64_t dp_dropped(const struct dp_port_count *c);
+/* Frames that came in and went nowhere yet: 0 between two rounds. */
+int64_t dp_counters_open(const struct dp_counters *c);
+/* Of the sum of all workers. */
+uint64_t dp_counters_in_flight(const struct dp_counters *sum);
 
 /* Who may touch a worker's queues (watchdog.c). One compare-and-swap a burst, none a packet. */
 enum dp_hold {
@@ -70,7 +82,6 @@ enum dp_hold {
 enum dp_ask { DP_ASK_STOP = 1, DP_ASK_SNAPSHOT = 2, DP_ASK_STALL = 4 };
 
 struct dp_source {
-	uint16_t port; /* DPDK's id */
 	uint16_t queue;
 	uint16_t index; /* in dp_ports */
 	bool replay, done;
@@ -95,6 +106,7 @@ struct dp_worker {
 	uint16_t evidence_packets, evidence_snaplen;
 	const _Atomic bool *bypass; /* wanted by control or the watchdog */
 	const _Atomic bool *recorder_gone;
+	const struct rte_mempool_cache *cache; /* packet buffers at hand; the thread sets it */
 
 	/* --- the worker's own --- */
 	/* Of the rules that the engine runs on: an address may come back, a generation does not. */
@@ -117,11 +129,11 @@ struct dp_worker {
 	_Atomic uint32_t asked;	    /* enum dp_ask: others set, the worker clears */
 	_Atomic uint32_t stall_ms;  /* test hook */
 	_Atomic bool ended;	    /* the worker has flushed and left */
-	_Atomic uint64_t snapshots; /* taken so far; worker */
+	_Atomic uint64_t snapshots; /* twice as many as were taken; odd: being written; worker */
 	_Atomic uint64_t
 	    spread_stale[DP_WORKERS_MAX]; /* [to]: of spread_put, to be dropped; worker */
 	_Atomic bool spread_sending[DP_WORKERS_MAX]; /* [from]; who holds the queues */
-	struct dp_counters snapshot; /* the worker writes it before it counts `snapshots` up */
+	struct dp_counters snapshot;		     /* under the seqlock `snapshots` */
 
 	/* the stand-in's, while it holds the queues */
 	_Alignas(RTE_CACHE_LINE_SIZE) struct dp_counters standby;
@@ -129,9 +141,11 @@ struct dp_worker {
 
 /* The thread: returns when asked to stop, the engine flushed. arg: struct dp_worker. */
 int dp_worker_main(void *arg);
-/* Consistent counters of a worker that runs; false when it did not answer (stalled): then they are
- * read as they stand. */
+/* counters.c. Counters as of between two rounds, both begun after the call; any thread. False: the
+ * worker did not answer in 20 ms, and *ret is not to be used. */
 bool dp_worker_snapshot(struct dp_worker *w, struct dp_counters *ret);
+/* The worker's own: copies its counters for others. */
+void dp_worker_take_snapshot(struct dp_worker *w);
 
 /* The engine's callbacks. */
 bool dp_worker_sink(void *ctx, const struct clf_event *event);

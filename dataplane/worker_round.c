@@ -15,58 +15,7 @@ enum {
 	SPIN_ROUNDS = 2000,	/* idle rounds before a sleepy worker sleeps */
 	NAP_NS = 50000,		/* two hundredths of a receive ring's worth at 1 Gbit/s */
 	LOSSLESS_WAIT_US = 200, /* between two tries to hand an event over in replay */
-	SNAPSHOT_WAIT_US = 20000,
 };
-
-static const char *const drop_names[DP_DROP_MAX] = {
-	[DP_DROP_POLICY] = "policy",
-	[DP_DROP_RESET] = "reset",
-	[DP_DROP_TX_FULL] = "tx-full",
-	[DP_DROP_NO_PORT] = "no-port",
-	[DP_DROP_RING_FULL] = "ring-full",
-	[DP_DROP_LATE] = "late",
-	[DP_DROP_STOP] = "stop",
-};
-
-const char *
-dp_drop_name(enum dp_drop d)
-{
-	return d < DP_DROP_MAX ? drop_names[d] : NULL;
-}
-
-uint64_t
-dp_dropped(const struct dp_port_count *c)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < DP_DROP_MAX; i++)
-		sum += c->dropped[i];
-	return sum;
-}
-
-void
-dp_counters_total(const struct dp_counters *c, struct dp_port_count *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	for (unsigned p = 0; p < DP_PORTS_MAX; p++) {
-		ret->rx += c->port[p].rx;
-		ret->tx += c->port[p].tx;
-		ret->observed += c->port[p].observed;
-		for (unsigned i = 0; i < DP_DROP_MAX; i++)
-			ret->dropped[i] += c->port[p].dropped[i];
-	}
-}
-
-void
-dp_counters_add(struct dp_counters *sum, const struct dp_counters *c)
-{
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)c;
-
-	_Static_assert(sizeof(*c) % sizeof(uint64_t) == 0, "counters are 64 bits each");
-	for (size_t i = 0; i < sizeof(*c) / sizeof(uint64_t); i++)
-		to[i] += from[i];
-}
 
 static void
 nap(long ns)
@@ -84,12 +33,12 @@ dp_round_begin(struct dp_worker *w)
 	atomic_store(&w->hold, DP_HOLD_WORKER);
 }
 
+/* Cleared first: who asks from here on gets one of his own. */
 static void
-take_snapshot(struct dp_worker *w)
+answer(struct dp_worker *w)
 {
-	w->snapshot = w->count;
-	atomic_fetch_and_explicit(&w->asked, ~(uint32_t)DP_ASK_SNAPSHOT, memory_order_relaxed);
-	atomic_fetch_add_explicit(&w->snapshots, 1, memory_order_release);
+	atomic_fetch_and(&w->asked, ~(uint32_t)DP_ASK_SNAPSHOT);
+	dp_worker_take_snapshot(w);
 }
 
 /* For the tests of the watchdog: an engine that does not come back. */
@@ -130,7 +79,7 @@ dp_round_asked(struct dp_worker *w)
 	if (likely(asked == 0))
 		return false;
 	if (asked & DP_ASK_SNAPSHOT)
-		take_snapshot(w);
+		answer(w);
 	if (asked & DP_ASK_STALL)
 		stall(w);
 	return (asked & DP_ASK_STOP) != 0;
@@ -156,17 +105,25 @@ dp_round_end(struct dp_worker *w)
 	dp_hold_leave(w);
 	rte_rcu_qsbr_thread_offline(w->slot->qsbr, w->id);
 	rte_rcu_qsbr_thread_unregister(w->slot->qsbr, w->id);
-	take_snapshot(w);
+	dp_worker_take_snapshot(w);
 	atomic_store(&w->ended, true);
 }
 
 /*
- * net_pcap gives nothing for two reasons: the file has ended, or there was no mbuf. Only the
- * first lasts while buffers are there.
+ * A driver gives nothing when nothing has come, and when there was no mbuf. net_pcap's file has
+ * ended when it lasts while buffers are there.
  */
 void
 dp_source_empty(struct dp_worker *w, struct dp_source *src)
 {
+	void *one;
+
+	if (rte_mempool_get(w->ports->pool, &one) < 0)
+		w->count.pool_empty++;
+	else
+		rte_mempool_put(w->ports->pool, one); /* and the cache has some now */
+	if (!src->replay)
+		return;
 	if (rte_mempool_avail_count(w->ports->pool) < CLF_BURST_MAX) {
 		src->empty = 0;
 		return;
@@ -187,23 +144,6 @@ dp_hold_wait(struct dp_worker *w)
 	while (atomic_load_explicit(&w->hold, memory_order_acquire) != DP_HOLD_WORKER)
 		rte_pause();
 	w->stood_in = true;
-}
-
-bool
-dp_worker_snapshot(struct dp_worker *w, struct dp_counters *ret)
-{
-	uint64_t before = atomic_load_explicit(&w->snapshots, memory_order_acquire);
-	bool fresh = atomic_load(&w->ended);
-
-	if (!fresh)
-		atomic_fetch_or(&w->asked, DP_ASK_SNAPSHOT);
-	for (unsigned us = 0; !fresh && us < SNAPSHOT_WAIT_US; us += 50) {
-		fresh = atomic_load_explicit(&w->snapshots, memory_order_acquire) != before;
-		if (!fresh)
-			nap(50000);
-	}
-	*ret = fresh ? w->snapshot : w->count;
-	return fresh;
 }
 
 bool

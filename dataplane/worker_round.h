@@ -14,7 +14,8 @@ bool dp_round_asked(struct dp_worker *w);
 void dp_round_idle(struct dp_worker *w);
 /* Flushes the engine, tells that the worker has ended. */
 void dp_round_end(struct dp_worker *w);
-/* A replay source gave nothing: has its file ended? */
+/* A source gave nothing, while no mbuf lies in the worker's own cache; or it is a replay's, and its
+ * file may have ended. */
 void dp_source_empty(struct dp_worker *w, struct dp_source *src);
 /* Back from the engine, and the stand-in has the queues: waits until they are ours again. */
 void dp_hold_wait(struct dp_worker *w);

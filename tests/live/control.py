@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -104,14 +105,17 @@ def main():
             f.write(f"control: {{socket: {path}, read_for_all: true}}\nstore: {{url: {work}/db}}\npacks: {PACKS}\n"
                     "sensor: abused\n")
         p = subprocess.Popen([DAEMON, "-c", conf, "--no-huge", "--mirror", f"net_pcap0,rx_pcap={CAPTURE}",
-                              "--exit-when-drained", "--linger"], stderr=subprocess.DEVNULL)
+                              "--exit-when-drained", "--linger"], stderr=open(f"{work}/log", "wb"))
         try:
             wait_for("the replay's end", lambda: os.path.exists(path) and ask(path, "status")["result"]["drained"], 60)
             echo = Echo()
             abuse(path, p.pid, echo)
+            no_descriptors(path, p.pid)
             echo.close()
             check("result" in ask(path, "stop"), "stop")
             check(p.wait(timeout=60) == 0, "a clean stop")
+            with open(f"{work}/log", encoding="utf-8") as f:
+                check(f.read().count("no connection can be taken") == 1, "told once")
         finally:
             if p.poll() is None:
                 p.kill()
@@ -194,6 +198,27 @@ def abuse(path, pid, echo):
     # Some threads and processes take turns in an answer: where the machine lets each wait, that is no fault of ours.
     check(took <= 0.1 + 20 * machine, f"status took {took:.3f} s, a bare echo {machine:.3f} s")
     check(memory_kb(pid) - before <= 8192, "memory")
+
+
+def no_descriptors(path, pid):
+    """Who cannot be taken waits, and costs nothing: no loop, one line, counted, and all goes on once there is room."""
+    def control_ticks():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
+                text = f.read()
+            if "(control)" in text:
+                return sum(map(int, text.rsplit(")", 1)[1].split()[11:13]))
+        raise SystemExit("FAILED: no control thread")
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    knocks, ticks = connect(path), control_ticks()
+    time.sleep(1)
+    spent = control_ticks() - ticks
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    knocks.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status"}\n')
+    told = json.loads(knocks.makefile().readline())["result"]["control_not_accepted"]
+    knocks.close()
+    check(spent <= 10 and 1 <= told <= 100, f"not a spin: {spent} ticks of CPU, {told} tries in a second")
 
 
 def gone(s):

@@ -43,6 +43,7 @@ def main():
         got = w.sent()
         frames, status = w.identity(), w.status()
         check(most >= BUFFERS - CACHED, f"the pool was empty: {most} of {BUFFERS} in use")
+        check(status["mbufs"]["empty_polls"] > 0, f"workers saw that it was: {status['mbufs']}")
         check(set(frames["dropped"]) <= {"late", "ring-full", "tx-full"} and frames["in_flight"] == 0, f"counted: {frames}")
         check(all(way["changed"] == 0 for way in got["ways"]), f"none spoilt: {got}")
         wait_for("every buffer to come back", lambda: w.status()["mbufs"]["in_use"] == 0)

@@ -142,7 +142,8 @@ class Wire:
     def devices(self):
         if self.driver == "af_packet":
             # Rings that outlast a CPU that stalls for some ms; the driver's own are of 512 frames.
-            return [f"net_af_packet{i},iface=p{i},framecnt=4096" for i in (0, 1)]
+            size = "" if self.mtu <= 1500 else ",framesz=16384,blocksz=16384"
+            return [f"net_af_packet{i},iface=p{i},framecnt={1024 if size else 4096}{size}" for i in (0, 1)]
         if self.driver == "af_xdp":
             return [f"net_af_xdp{i},iface=p{i}" for i in (0, 1)]
         return [f"net_tap{i},iface={self.p}t{i}" for i in (0, 1)]
@@ -157,14 +158,15 @@ class Wire:
         with open(self.policy_file, "w", encoding="utf-8") as f:
             f.write(text)
 
-    def start(self, *more, config="", limits=LIMITS, expect_ready=True):
+    def start(self, *more, config="", limits=LIMITS, spool=20000, expect_ready=True):
         a, b = self.devices()
         conf = os.path.join(self.work, "phonehomed.yaml")
-        link = f"  - {{mirror: \"{a}\"}}\n" if self.mirror else f"  - {{pair: [\"{a}\", \"{b}\"]}}\n"
+        port = f"mirror: \"{a}\"" if self.mirror else f"pair: [\"{a}\", \"{b}\"]"
+        link = f"  - {{{port}}}\n" if self.mtu == 1500 else f"  - {{{port}, mtu: {self.mtu}}}\n"
         with open(conf, "w", encoding="utf-8") as f:
             f.write(f"sensor: live\nmemory: {self.memory}\nworkers: {self.workers}\nidle: sleep\nlinks:\n{link}"
                     f"packs: {PACKS}\ncontrol: {{socket: {self.socket}}}\n"
-                    f"store: {{url: {self.work}/store.db}}\n"
+                    f"store: {{url: {self.work}/store.db, spool_events: {spool}}}\n"
                     f"limits: {{{limits}}}\n" + config)
         if not os.path.exists(self.policy_file):
             self.policy()

@@ -45,8 +45,8 @@ static const char cloud_lookup[] =
     "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
     "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
     "dnsbl* rbl* url url# doh doh# *-doh dns dns# dns-* *-dns census* asn resolver* *intel "
-    "*intelligence* ioc* "
-    "*phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* grid*";
+    "*intelligence* ioc* *phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* "
+    "grid* *webfilter* *contentfilter*";
 
 static const char telemetry[] =
     "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* "
@@ -65,7 +65,7 @@ static const char management[] =
     "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
     "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
     "conf conf-* *-conf deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* "
-    "grpc* msg* *api *-client server server# *-server";
+    "grpc* msg* *api *-client server server# *-server *controller";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,

@@ -27,6 +27,8 @@ void
 sig_diag_add(struct sig_diag *d, enum sig_severity severity, const char *file, unsigned line,
     unsigned col, const char *fmt, ...)
 {
+	/* What is merely noted leaves room for what is wrong. */
+	unsigned room = severity == SIG_NOTE ? SIG_DIAG_MAX / 2 : SIG_DIAG_MAX;
 	char *where = NULL, *what = NULL, *text = NULL;
 	va_list ap;
 
@@ -34,7 +36,7 @@ sig_diag_add(struct sig_diag *d, enum sig_severity severity, const char *file, u
 		return;
 	if (severity == SIG_ERROR)
 		d->errors++;
-	if (d->n == SIG_DIAG_MAX) {
+	if (d->n >= room) {
 		d->dropped++;
 		return;
 	}

@@ -3,7 +3,8 @@
  * Diagnostics for files that a person wrote: `file:line:column: text`.
  *
  * A loader takes a `struct sig_diag *` and adds a message for each fault; it never prints. The
- * caller prints what was gathered. Bounded: beyond SIG_DIAG_MAX messages only `dropped` counts up.
+ * caller prints what was gathered. Bounded: beyond SIG_DIAG_MAX messages only `dropped` counts up;
+ * notes take no more than half of them.
  * One thread at a time.
  */
 #ifndef SIGNATURES_BASE_DIAG_H

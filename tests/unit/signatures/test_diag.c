@@ -45,10 +45,27 @@ bound(void **state)
 	sig_diag_free(&d);
 }
 
+/* However much is noted, what is wrong has room. */
+static void
+notes(void **state)
+{
+	struct sig_diag d = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < SIG_DIAG_MAX; i++)
+		sig_diag_add(&d, SIG_NOTE, "f", i + 1, 1, "x");
+	sig_diag_add(&d, SIG_WARNING, "f", 1, 1, "wrong");
+	assert_int_equal(d.n, SIG_DIAG_MAX / 2 + 1);
+	assert_int_equal(d.msgs[d.n - 1].severity, SIG_WARNING);
+	assert_int_equal(d.dropped, SIG_DIAG_MAX / 2);
+	sig_diag_free(&d);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(forms), cmocka_unit_test(bound) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(forms), cmocka_unit_test(bound),
+		cmocka_unit_test(notes) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

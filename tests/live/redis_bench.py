@@ -19,6 +19,7 @@ import time
 
 TOOL = sys.argv[1]
 SERVER = os.environ.get("PHONEHOME_REDIS", "redis-server")
+RETURN_S = 6  # a server that is back has its first record by then
 TMP = tempfile.mkdtemp(prefix="phonehome-redis-")
 STARTED = []
 
@@ -118,6 +119,15 @@ class Tool:
                 return time.monotonic() - start
             time.sleep(0.05)
         raise AssertionError(f"not stored after {seconds} s: {self.stats()}")
+
+    def first_stored(self):
+        """Flushes each second, as the recorder does, until one more record is stored: seconds."""
+        start, before = time.monotonic(), self.stats()["stored"]
+        while self.stats()["stored"] == before:
+            check("stored at all", time.monotonic() - start < 90, self.stats())
+            self.flush(150)
+            time.sleep(1)
+        return time.monotonic() - start - 1
 
     def end(self):
         self.p.stdin.close()

@@ -282,10 +282,45 @@ test_rows(void **state)
 	store_row_free(&row);
 }
 
+/* However long a server was away, the next attempt is never far; and attempts of many sensors do
+ * not come all at once, nor ever without a pause. */
+static void
+test_back_off(void **state)
+{
+	struct store_config config = { .url = "redis://h", .sensor = "s1", .mode = STORE_WRITE };
+	uint64_t waits[40], most = 0, least = UINT64_MAX;
+	struct sig_diag diag = { 0 };
+	struct store *store;
+
+	(void)state;
+	assert_int_equal(store_open(&config, &store, &diag), 0);
+	struct rds *r = store->impl;
+	for (unsigned i = 0; i < 40; i++) {
+		uint64_t before = store_now_ms();
+
+		rds_fail(r, "away");
+		waits[i] = r->next_try_ms - before;
+		assert_int_equal(r->state, RDS_DOWN);
+		if (i < 8)
+			continue;
+		most = waits[i] > most ? waits[i] : most;
+		least = waits[i] < least ? waits[i] : least;
+	}
+	assert_in_range(
+	    waits[0], 75, 1000); /* the first after 0.1 s: more is a stalled machine's */
+	assert_in_range(least, 750, 1250);
+	assert_in_range(most, least + 1, 2250);
+	assert_false(store->stats.up);
+	assert_int_equal(store->stats.errors, 40);
+	assert_string_equal(store_error(store), "redis h port 6379: away");
+	store_close(store);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_sentinel_url),
 		cmocka_unit_test(test_cluster_url),

@@ -15,7 +15,7 @@
 #include "ctl/scan.h"
 #include "ctl/verbs.h"
 
-enum { LOCAL_MAX = 256, FILES_MAX = 65536 };
+enum { LOCAL_MAX = 256, FLUSH_EVERY = 8192, FLUSH_MS = 5000 };
 
 enum scan_opt { O_FLOWS = 1, O_LOCAL, O_NDPI, O_GROUP_BY, O_SORT, O_TRUST, O_COUNTERS };
 
@@ -34,7 +34,7 @@ static const struct ctl_opt opts[] = {
 	{ "group-by", 'g', "WHAT", O_GROUP_BY, "add the inventory up by " CTL_GROUP_NAMES },
 	{ "sort", 0, "WHAT", O_SORT, "by " CTL_SORT_NAMES },
 	CTL_OPT_LIMIT,
-	{ "store", 's', "URL", CTL_O_STORE, "also put the result into this store" },
+	{ "store", 's', "URL", CTL_O_STORE, "also add the result to this store" },
 	{ "password-file", 0, "FILE", CTL_O_PASSWORD_FILE, "the store's password (mode 0600)" },
 	{ "sensor", 0, "NAME", CTL_O_SENSOR, "the sensor's name in the result (default: scan)" },
 	CTL_OPTS_FILTER,
@@ -54,7 +54,7 @@ struct scan_run {
 	bool flows, counters, bar, bar_shown;
 	struct ctl_print *print;
 	struct store *store;
-	uint64_t flows_printed;
+	uint64_t put, flows_printed; /* records */
 };
 
 /* "10.0.0.0/8,2001:db8::/32" */
@@ -156,8 +156,11 @@ on_record(void *ctx, const struct clf_event *record)
 	struct scan_run *r = ctx;
 	const struct store_filter *f = &r->common.filter;
 
-	if (r->store)
+	if (r->store) {
 		store_put_record(r->store, record);
+		if (++r->put % FLUSH_EVERY == 0)
+			(void)store_flush(r->store, FLUSH_MS); /* the spool is bounded */
+	}
 	if (!r->print || !proto_filter_record(f, record, NULL))
 		return;
 	if (f->limit && r->flows_printed++ >= f->limit)
@@ -201,12 +204,9 @@ row_out(void *ctx, const struct store_row *row)
 {
 	struct row_out *o = ctx;
 
-	if (o->run->store)
-		store_put_row(o->run->store, row);
-	if (!o->report || !proto_filter_row(&o->run->common.filter, row))
+	if (!proto_filter_row(&o->run->common.filter, row))
 		return true;
-	/* A closed output ends the table, not what goes into the store. */
-	return ctl_report_row(o->report, row) || o->run->store;
+	return ctl_report_row(o->report, row);
 }
 
 /* How much of the capture nobody could have named: the honest other half of a report. */
@@ -258,19 +258,27 @@ open_store(struct scan_run *r, const char *sensor)
 	return err < 0 ? CTL_FAILED : CTL_OK;
 }
 
-/* Everything out of the spool, or the truth about what stayed behind. */
+/*
+ * The scan's rows on top of what the store has of this sensor, and everything out of the spool; or
+ * the truth about what stayed behind.
+ */
 static int
-close_store(struct scan_run *r, int code)
+close_store(struct scan_run *r, struct store_fold *fold, int code)
 {
 	struct store_stats stats;
 
 	if (!r->store)
 		return code;
 	for (unsigned i = 0; i < 100; i++) {
-		store_flush(r->store, 1000);
+		(void)store_sync(r->store, fold, FLUSH_MS);
 		store_stats(r->store, &stats);
 		if (!stats.up || stats.queued + stats.rows_pending == 0)
 			break;
+	}
+	if (!store_loaded(r->store)) {
+		ctl_error("store %s: what it has cannot be read, so no row was added: %s",
+		    r->common.store, store_error(r->store));
+		code = CTL_FAILED;
 	}
 	if (stats.queued + stats.rows_pending + stats.lost_spool_full + stats.lost_refused > 0) {
 		ctl_error("store %s: %llu records and %llu rows were not stored: %s",
@@ -319,10 +327,18 @@ print_counters(const struct scan_run *r, struct ctl_scan *scan)
 	json_decref(o);
 }
 
+static void
+print_rows(struct scan_run *r, struct ctl_scan *scan)
+{
+	struct row_out out = { .run = r, .report = ctl_report_new(&r->report) };
+
+	store_fold_rows(ctl_scan_fold(scan), false, false, row_out, &out);
+	ctl_report_end(out.report);
+}
+
 static int
 scan_files(struct scan_run *r, struct ctl_scan *scan)
 {
-	struct row_out out = { .run = r };
 	int code = CTL_OK;
 
 	if (r->flows)
@@ -340,10 +356,7 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 	else if (r->counters)
 		print_counters(r, scan);
 	else
-		out.report = ctl_report_new(&r->report);
-	store_fold_rows(ctl_scan_fold(scan), false, false, row_out, &out);
-	if (out.report)
-		ctl_report_end(out.report);
+		print_rows(r, scan);
 	fflush(stdout);
 	if (ctl_scan_packets(scan) > 0 && (r->common.format == CTL_TABLE || r->bar))
 		print_blindness(ctl_scan_stats(scan), ctl_scan_packets(scan));
@@ -380,7 +393,7 @@ run_with_rules(struct scan_run *r, struct sig_ruleset *rules)
 		code = ctl_scan_new(&config, &scan);
 	if (code == CTL_OK) {
 		code = scan_files(r, scan);
-		code = close_store(r, code);
+		code = close_store(r, ctl_scan_fold(scan), code);
 		ctl_scan_free(scan);
 	}
 	clf_policy_free(policy);

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import struct
+import sqlite3
 import subprocess
 import unittest
 
@@ -200,6 +201,31 @@ class Scan(command.Command):
         flows = self.lines("scan", "--flows", "--json", self.cap)
         key = lambda f: (f["first"], f["src"]["port"])  # noqa: E731
         self.assertEqual(sorted(self.lines("flows", "--json", "--store", db), key=key), sorted(flows, key=key))
+
+    def test_captures_add_up_in_a_store(self):
+        """Three captures of one sensor, the oldest last: since when, until when, how many."""
+        db, day = self.path("s.db"), 86400
+        for start, flows in ((1795389322, 2), (1795389322 + day, 3), (1795389322 - day, 4)):
+            p = [x for i in range(flows) for x in wire.tls("10.0.0.1", 40000 + i, "203.0.113.1", "a.telemetry.acme-edr.com")]
+            cap = self.write("c.pcap", wire.pcap(p, start=start))
+            shown = self.json("scan", "--json", "--store", db, cap)
+            self.assertEqual([r["flows"] for r in shown], [flows])  # a scan shows what is in its capture
+        row, = self.json("report", "--json", "--store", db)
+        self.assertEqual((row["flows"], row["first_seen"][:10], row["last_seen"][:10]), (9, "2026-11-21", "2026-11-23"))
+        self.assertEqual(len(self.lines("flows", "--json", "--store", db)), 9)
+        days = self.json("trend", "--json", "--since", "2026-11-01", "--until", "2026-11-30", "--store", db)
+        self.assertEqual([d["day"] for d in days], ["2026-11-21", "2026-11-22", "2026-11-23"])
+
+    def test_more_records_than_the_spool_holds(self):
+        db, n = self.path("s.db"), 70000
+        labels = "a.telemetry.acme-edr.com"
+        cap = self.write("many.pcap", wire.pcap([x for i in range(n) for x in wire.query(f"10.0.{i >> 15}.1", 1024 + i % 32768,
+                                                                                 "192.0.2.53", labels)], step_us=10))
+        rows = self.json("scan", "--json", "--store", db, cap)
+        self.assertEqual(sum(r["flows"] for r in rows), n)
+        self.assertEqual(self.json("report", "--json", "--store", db), rows)
+        kept = sqlite3.connect(db).execute("SELECT count(*) FROM events").fetchone()[0]
+        self.assertEqual(kept, n)
 
     def test_closed_output(self):
         many = self.write("many.pcap", wire.pcap(office() * 2000))

@@ -41,7 +41,22 @@ struct ctl_verb {
 };
 extern const struct ctl_verb *const ctl_verbs[]; /* ends with NULL */
 const struct ctl_verb *ctl_verb_find(const char *name);
+
+/* --- help: texts are broken to the terminal's width, 80 where there is none, never above 100 ---
+ */
+
 void ctl_verb_help(const struct ctl_verb *verb, FILE *to);
+/* A line for each verb: the last word of its name, its summary from `column` on. */
+void ctl_verbs_list(FILE *to, const struct ctl_verb *const *verbs, unsigned n, unsigned column);
+/* Text that begins in column `at` and goes on in lines indented by `indent`; a blank line in it
+ * begins a paragraph, other line ends are blanks. */
+void ctl_wrapped(FILE *to, unsigned at, unsigned indent, const char *text);
+
+/* Verbs under a verb ("policy check"): -1 and which one argv[1] names; else help or an error was
+ * printed and this is the exit code. The verb's `about` ends its help. */
+enum { CTL_SUBS_MAX = 16 };
+int ctl_verb_under(const struct ctl_verb *verb, const struct ctl_verb *const *subs, unsigned n,
+    int argc, char **argv, unsigned *ret_i);
 
 /* --- the command line --- */
 
@@ -162,10 +177,20 @@ void ctl_common_init(struct ctl_common *c, const struct ctl_verb *verb);
 /* True when `id` was one of the shared options; *ret_exit becomes CTL_USAGE when its value is
  * wrong. */
 bool ctl_common_take(struct ctl_common *c, int id, const char *value, int *ret_exit);
+/*
+ * Reads a verb's command line: shared options into `c`; the verb's own (ids below CTL_O_HELP) and
+ * arguments (CTL_POSITIONAL) go to `take`, which gives -1 to go on, else the exit code. -1: go on;
+ * else the exit code: it was said, or help was printed.
+ */
+typedef int ctl_take_fn(void *ctx, int id, const char *value);
+int ctl_args_read(struct ctl_common *c, int argc, char **argv, ctl_take_fn *take, void *ctx);
 /* Reads the whole command line of a verb that has only shared options and at most `max` arguments.
  * -1: go on; else the exit code. */
 int ctl_common_args(struct ctl_common *c, int argc, char **argv, const char **ret_args,
     unsigned max, unsigned *ret_n);
+
+/* Columns of the terminal behind `to`, else $COLUMNS, else 0: no limit. */
+unsigned ctl_width(FILE *to);
 
 /* --- messages: one line on stderr --- */
 
@@ -174,6 +199,8 @@ void ctl_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "phonehome VERB: text (see phonehome VERB --help)"; always CTL_USAGE. */
 int
 ctl_usage(const struct ctl_verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "WHERE: nothing that matches", and whether a name in the filter is one that no pack knows. */
+void ctl_nothing(const struct ctl_common *c, const char *where);
 /* Flushes stdout: `code`, or CTL_FAILED with a message when it could not be written. A reader that
  * went away is no failure. */
 int ctl_finish(int code);
@@ -181,6 +208,10 @@ int ctl_finish(int code);
 int ctl_diag(const struct sig_diag *diag, int code);
 
 /* --- human forms --- */
+
+/* The order of addresses, not of their texts: 10.0.0.9 before 10.0.0.10, IPv4 before IPv6. 0 for
+ * equal texts alone. */
+int ctl_host_compare(const char *a, const char *b);
 
 enum { CTL_HUMAN_MAX = 32 };
 const char *ctl_human_bytes(uint64_t n, char out[static CTL_HUMAN_MAX]); /* "1.2 MB" */

@@ -76,7 +76,7 @@ const struct ctl_verb ctl_verb_reload = {
 	.name = "reload",
 	.group = "run",
 	.usage = "[--socket PATH]",
-	.summary = "have the daemon read packs and policy anew, without losing a packet",
+	.summary = "have the daemon read packs and policy anew, losing no packet",
 	.about = "A file with a fault changes nothing: the fault is shown (file:line:column), exit "
 		 "code 2.",
 	.examples = "phonehome reload\nphonehome policy check policy.yaml && phonehome reload",

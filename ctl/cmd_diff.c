@@ -6,6 +6,7 @@
 #include "ctl/days.h"
 #include "ctl/print.h"
 #include "ctl/verbs.h"
+#include "signatures/base/hash.h"
 
 #define DAY_US (86400ULL * 1000000ULL)
 
@@ -38,7 +39,7 @@ struct diff {
 	struct ctl_common common;
 	struct ctl_days days;
 	uint64_t at[2]; /* the two dates */
-	unsigned window;
+	unsigned n_dates, window;
 	struct sighting *s;
 	size_t n, cap;
 	bool full;
@@ -81,11 +82,10 @@ by_product_host(const void *pa, const void *pb, void *products)
 				     *of_b = &all[b->product];
 
 	if (a->product != b->product) {
-		int c = strcmp(of_a->vendor, of_b->vendor);
-		c = c ? c : strcmp(of_a->product, of_b->product);
+		int c = ctl_day_product_compare(of_a, of_b);
 		return c ? c : a->product < b->product ? -1 : 1;
 	}
-	return strcmp(a->host, b->host);
+	return ctl_host_compare(a->host, b->host);
 }
 
 /* The same host on several days becomes one entry. */
@@ -107,26 +107,56 @@ merge(struct diff *d)
 	d->n = kept;
 }
 
-static const struct ctl_column columns[] = {
-	{ "vendor", "VENDOR", 8, 0 },
-	{ "product", "PRODUCT", 8, 0 },
-	{ "then", "THEN", 0, 0 },
-	{ "now", "NOW", 0, 0 },
-	{ "change", "CHANGE", 0, 0 },
-	{ "gone", "GONE", 12, 0 },
-	{ "new", "NEW", 12, 0 },
-	{ 0 },
+enum diff_column {
+	D_VENDOR,
+	D_VENDOR_ID,
+	D_COUNTRY,
+	D_PRODUCT,
+	D_PRODUCT_ID,
+	D_THEN,
+	D_NOW,
+	D_CHANGE,
+	D_GONE,
+	D_NEW,
+	D_MAX
+};
+static const struct ctl_column columns[D_MAX + 1] = {
+	[D_VENDOR] = { "vendor", "VENDOR", 8, 0 },
+	[D_VENDOR_ID] = { "vendor_id", NULL, 0, 0 },
+	[D_COUNTRY] = { "country", "CC", 0, 0 },
+	[D_PRODUCT] = { "product", "PRODUCT", 8, 0 },
+	[D_PRODUCT_ID] = { "product_id", NULL, 0, 0 },
+	[D_THEN] = { "then", "THEN", 0, 0 },
+	[D_NOW] = { "now", "NOW", 0, 0 },
+	[D_CHANGE] = { "change", "CHANGE", 0, 0 },
+	[D_GONE] = { "gone", "GONE", 12, 0 },
+	[D_NEW] = { "new", "NEW", 12, 0 },
 };
 
-/* The first three, and how many more there are. */
-static unsigned
-few(char **hosts, unsigned n, char more[static 16])
+enum { FEW_MAX = 256 };
+
+/* "17: 10.0.0.1 10.0.0.2 10.0.0.3 ..."; nothing for none. */
+static struct ctl_value
+few(char *const *hosts, unsigned n, char out[static FEW_MAX])
 {
-	if (n <= 4)
-		return n;
-	snprintf(more, 16, "+%u", n - 3);
-	hosts[3] = more;
-	return 4;
+	int at = snprintf(out, FEW_MAX, "%u:", n);
+
+	for (unsigned i = 0; i < n && i < 3; i++)
+		at += snprintf(
+		    out + at, at < FEW_MAX ? (size_t)(FEW_MAX - at) : 0, " %s", hosts[i]);
+	if (n > 3 && at < FEW_MAX)
+		snprintf(out + at, (size_t)(FEW_MAX - at), " ...");
+	return ctl_text(n > 0 ? out : NULL);
+}
+
+static struct ctl_value
+all(char *const *hosts, unsigned n)
+{
+	struct ctl_value v = { .kind = CTL_K_LIST };
+
+	v.list.item = hosts;
+	v.list.n = n;
+	return v;
 }
 
 /* Sightings [from, to) of one product. */
@@ -145,26 +175,40 @@ print_product(struct diff *d, struct ctl_print *p, size_t from, size_t to)
 		else
 			both++;
 	}
-	struct ctl_value v[] = {
-		ctl_text(product->vendor),
-		ctl_fact(product->product),
-		ctl_number(CTL_K_UINT, both + n_gone),
-		ctl_number(CTL_K_UINT, both + n_fresh),
-		{ .kind = CTL_K_INT, .i = (int64_t)n_fresh - n_gone },
-		{ .kind = CTL_K_LIST },
-		{ .kind = CTL_K_LIST },
+	int64_t change = (int64_t)n_fresh - n_gone;
+	struct ctl_value v[D_MAX] = {
+		[D_VENDOR] = ctl_fact(product->vendor),
+		[D_VENDOR_ID] = ctl_text(product->vendor_id),
+		[D_COUNTRY] = ctl_text(product->country),
+		[D_PRODUCT] = ctl_fact(product->product),
+		[D_PRODUCT_ID] = ctl_text(product->product_id),
+		[D_THEN] = ctl_number(CTL_K_UINT, both + n_gone),
+		[D_NOW] = ctl_number(CTL_K_UINT, both + n_fresh),
+		[D_CHANGE] = { .kind = CTL_K_INT, .i = change },
 	};
-	v[4].tone = v[4].i < 0 ? CTL_GOOD : v[4].i > 0 ? CTL_WARN : CTL_PLAIN;
+	v[D_CHANGE].tone = change < 0 ? CTL_GOOD : change > 0 ? CTL_WARN : CTL_PLAIN;
 	/* A table names a few; JSON and CSV name all. */
+	char some_gone[FEW_MAX], some_new[FEW_MAX];
 	bool table = d->common.format == CTL_TABLE;
-	char more_gone[16], more_fresh[16];
-	v[5].list.item = gone;
-	v[5].list.n = table ? few(gone, n_gone, more_gone) : n_gone;
-	v[6].list.item = fresh;
-	v[6].list.n = table ? few(fresh, n_fresh, more_fresh) : n_fresh;
+	v[D_GONE] = table ? few(gone, n_gone, some_gone) : all(gone, n_gone);
+	v[D_NEW] = table ? few(fresh, n_fresh, some_new) : all(fresh, n_fresh);
 	ctl_print_row(p, v);
 	free(gone);
 	free(fresh);
+}
+
+/* Hosts with any product then (1) or now (2), each once. */
+static uint64_t
+count_hosts(const struct diff *d, uint8_t when)
+{
+	struct ctl_seen seen = { 0 };
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		n += (d->s[i].when & when) &&
+		     ctl_seen_add(&seen, sig_hash(d->s[i].host, strlen(d->s[i].host), when));
+	ctl_seen_free(&seen);
+	return n;
 }
 
 static void
@@ -182,10 +226,15 @@ print_all(struct diff *d)
 	fflush(stdout);
 	if (d->common.format != CTL_TABLE)
 		return;
+	if (d->n == 0)
+		ctl_nothing(&d->common, "these days");
 	ctl_day_text((int64_t)(d->at[0] / DAY_US), then);
 	ctl_day_text((int64_t)(d->at[1] / DAY_US), now);
-	fprintf(stderr, "hosts in the %u days to %s, and in the %u days to %s\n", d->window, then,
+	uint64_t before = count_hosts(d, 1), after = count_hosts(d, 2);
+	fprintf(stderr, "hosts in the %u days to %s against the %u days to %s", d->window, then,
 	    d->window, now);
+	fprintf(stderr, ": in all %llu then, %llu now (%+lld)\n", (unsigned long long)before,
+	    (unsigned long long)after, (long long)(after - before));
 	if (d->days.young)
 		ctl_note("nothing at all is recorded of the %u days to %s: what is 0 there was not "
 			 "looked at (phonehome trend shows since when)",
@@ -193,39 +242,22 @@ print_all(struct diff *d)
 }
 
 static int
-read_args(struct diff *d, int argc, char **argv)
+take_option(void *ctx, int id, const char *value)
 {
-	struct ctl_args a;
-	const char *value;
-	unsigned n = 0;
-	int id, code = -1;
+	struct diff *d = ctx;
 
-	ctl_args_init(&a, d->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			if (n == 2 || ctl_when(value, d->common.now_us, &d->at[n]) < 0)
-				return ctl_usage(d->common.verb,
-				    n == 2 ? "two dates, not three: %s"
-					   : "%s: want a date, 30d, today, now",
-				    value);
-			n++;
-		} else if (id == O_WINDOW) {
-			d->window = (unsigned)strtoul(value, NULL, 10);
-			if (d->window < 1 || d->window > 366)
-				return ctl_usage(
-				    d->common.verb, "--window %s: want 1 to 366 days", value);
-		} else {
-			ctl_common_take(&d->common, id, value, &code);
-		}
+	if (id == O_WINDOW) {
+		d->window = (unsigned)strtoul(value, NULL, 10);
+		if (d->window >= 1 && d->window <= 366)
+			return -1;
+		return ctl_usage(d->common.verb, "--window %s: want 1 to 366 days", value);
 	}
-	if (code < 0 && n == 0)
-		return ctl_usage(
-		    d->common.verb, "name the date to compare with: phonehome diff 30d");
-	return code;
+	if (d->n_dates == 2)
+		return ctl_usage(d->common.verb, "two dates, not three: %s", value);
+	if (ctl_when(value, d->common.now_us, &d->at[d->n_dates]) < 0)
+		return ctl_usage(d->common.verb, "%s: want a date, 30d, today, now", value);
+	d->n_dates++;
+	return -1;
 }
 
 static int
@@ -235,9 +267,12 @@ run(int argc, char **argv)
 
 	ctl_common_init(&d.common, &ctl_verb_diff);
 	d.at[1] = d.common.now_us;
-	int code = read_args(&d, argc, argv);
+	int code = ctl_args_read(&d.common, argc, argv, take_option, &d);
 	if (code >= 0)
 		return code;
+	if (d.n_dates == 0)
+		return ctl_usage(
+		    d.common.verb, "name the date to compare with: phonehome diff 30d");
 	uint64_t back = d.window * DAY_US, older = d.at[0] < d.at[1] ? d.at[0] : d.at[1];
 	d.common.filter.since_us = older > back ? older - back : 1;
 	d.common.filter.until_us = d.at[0] > d.at[1] ? d.at[0] : d.at[1];
@@ -263,8 +298,7 @@ const struct ctl_verb ctl_verb_diff = {
 	.name = "diff",
 	.group = "phase out",
 	.usage = "DATE1 [DATE2] [--window DAYS] [FILTER...]",
-	.summary =
-	    "did we get below last month: hosts per product then and now, who went, who came",
+	.summary = "did we get below last month: hosts then and now, who went, who came",
 	.about = "Compares the hosts seen in the days that end with each date (7 days unless "
 		 "--window says\n"
 		 "otherwise), from the store. A date is 2026-10-22, 30d (thirty days ago), "

@@ -7,6 +7,7 @@
 
 #include "ctl/doctor.h"
 #include "ctl/print.h"
+#include "ctl/proto/json.h"
 #include "ctl/verbs.h"
 
 static const struct {
@@ -52,10 +53,11 @@ static const struct ctl_column columns[] = {
 	{ 0 },
 };
 
-enum { DEVICES_MAX = 64, MEND_MAX = 256 };
+enum { DEVICES_MAX = 64, TEXT_AT = 19 };
 
 struct doctor {
 	struct ctl_print *print;
+	bool lines; /* for a terminal, rather than a table */
 	unsigned count[DOCTOR_FAIL + 1];
 };
 
@@ -110,6 +112,22 @@ doctor_say(struct doctor_case *c, enum doctor_level level, const char *mend, con
 
 static struct doctor doctor;
 
+/* On a terminal a finding is broken to its width, and what mends it has a line to be copied. */
+static void
+say_lines(const struct ctl_value *v, const char *mend)
+{
+	const char *on = ctl_colours(stdout) ? ctl_tone_on(v[1].tone) : "";
+
+	printf("%s%-4s%s  %-*s", on, v[1].text, *on ? CTL_TONE_OFF : "", TEXT_AT - 6, v[0].text);
+	char *found = proto_printable(v[2].text);
+	ctl_wrapped(stdout, TEXT_AT, TEXT_AT, found ? found : "?");
+	free(found);
+	char *command = mend && *mend ? proto_printable(mend) : NULL;
+	if (command)
+		printf("%*s-> %s\n", TEXT_AT, "", command);
+	free(command);
+}
+
 static void
 say(struct doctor_case *c, enum doctor_level level, const char *found, const char *mend)
 {
@@ -120,35 +138,30 @@ say(struct doctor_case *c, enum doctor_level level, const char *found, const cha
 
 	v[1].tone = tones[level];
 	doctor.count[level]++;
-	ctl_print_row(doctor.print, v);
+	if (doctor.lines)
+		say_lines(v, mend);
+	else
+		ctl_print_row(doctor.print, v);
 }
 
-/* -1: go on; else the exit code. */
-static int
-read_args(struct ctl_common *common, int argc, char **argv, const char **ret_config,
-    const char *devices[static DEVICES_MAX])
-{
-	struct ctl_args args;
-	const char *value;
-	unsigned n = 0;
-	int id, code = CTL_OK;
+struct doctor_args {
+	struct ctl_common common;
+	const char *config;
+	const char *devices[DEVICES_MAX + 1]; /* ends with NULL */
+	unsigned n;
+};
 
-	ctl_args_init(&args, &ctl_verb_doctor, argc, argv);
-	while ((id = ctl_args_next(&args, &value)) != CTL_END) {
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == O_CONFIG)
-			*ret_config = value;
-		else if (id != CTL_POSITIONAL && ctl_common_take(common, id, value, &code)) {
-			if (code != CTL_OK)
-				return code;
-		} else if (n == DEVICES_MAX)
-			return ctl_usage(&ctl_verb_doctor, "too many devices");
-		else
-			devices[n++] = value;
-	}
+static int
+take_option(void *ctx, int id, const char *value)
+{
+	struct doctor_args *a = ctx;
+
+	if (id == O_CONFIG)
+		a->config = value;
+	else if (a->n == DEVICES_MAX)
+		return ctl_usage(&ctl_verb_doctor, "too many devices");
+	else
+		a->devices[a->n++] = value;
 	return -1;
 }
 
@@ -156,29 +169,29 @@ static int
 run(int argc, char **argv)
 {
 	static struct doctor_site site;
-	const char *devices[DEVICES_MAX + 1] = { NULL }, *config = NULL;
-	struct ctl_common common;
+	struct doctor_args args = { 0 };
 	const char *root = getenv("PHONEHOME_DOCTOR_ROOT");
-	struct doctor_case c = { .common = &common,
+	struct doctor_case c = { .common = &args.common,
 		.site = &site,
-		.devices = devices,
+		.devices = args.devices,
 		.root = root ? root : "",
 		.say = say };
 
-	ctl_common_init(&common, &ctl_verb_doctor);
-	int code = read_args(&common, argc, argv, &config, devices);
+	ctl_common_init(&args.common, &ctl_verb_doctor);
+	int code = ctl_args_read(&args.common, argc, argv, take_option, &args);
 	if (code >= 0)
 		return code;
-	doctor_site_load(&site, &common, config);
-	doctor.print = ctl_print_new(stdout, common.format, columns);
+	doctor_site_load(&site, &args.common, args.config);
+	doctor.print = ctl_print_new(stdout, args.common.format, columns);
+	doctor.lines = args.common.format == CTL_TABLE && ctl_width(stdout) > 0;
 	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		c.check = checks[i].name;
 		checks[i].fn(&c);
 	}
-	ctl_print_end(doctor.print);
+	(void)ctl_print_end(doctor.print);
 	doctor_site_free(&site);
 	fflush(stdout);
-	if (common.format == CTL_TABLE)
+	if (args.common.format == CTL_TABLE)
 		fprintf(stderr, "%u ok, %u notes, %u warnings, %u failures\n",
 		    doctor.count[DOCTOR_OK], doctor.count[DOCTOR_NOTE], doctor.count[DOCTOR_WARN],
 		    doctor.count[DOCTOR_FAIL]);
@@ -189,8 +202,7 @@ const struct ctl_verb ctl_verb_doctor = {
 	.name = "doctor",
 	.group = "run",
 	.usage = "[DEVICE...] [--config FILE] [--json]",
-	.summary =
-	    "is this machine fit: huge pages, NICs, offloads, clock, store; and what mends it",
+	.summary = "is this machine fit: huge pages, NICs, clock, store; what mends it",
 	.about =
 	    "Changes nothing. Exit code 1 when a check fails. Looks at the ports of the running "
 	    "daemon, else of the config; DEVICE: PCI addresses or interfaces instead.",

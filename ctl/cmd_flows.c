@@ -9,10 +9,12 @@
 #include "ctl/source.h"
 #include "ctl/verbs.h"
 
-enum flows_opt { O_FOLLOW = 1, O_NAME, O_VERDICT, O_MATCHED };
+enum flows_opt { O_FOLLOW = 1, O_LAST, O_NAME, O_VERDICT, O_MATCHED };
+enum { LAST_MAX = 100000 };
 
 static const struct ctl_opt opts[] = {
 	{ "follow", 'F', NULL, O_FOLLOW, "go on with new ones as they come; end with Ctrl-C" },
+	{ "last", 'l', "N", O_LAST, "begin with the newest N only" },
 	{ "name", 0, "TEXT", O_NAME, "only flows with this in a host name" },
 	{ "verdict", 0, "WORD", O_VERDICT, "only: pass, drop, reset, would-drop, would-reset" },
 	{ "matched", 'm', NULL, O_MATCHED, "only flows that a signature knows" },
@@ -32,6 +34,13 @@ struct flows {
 	int verdict; /* -1 any */
 	bool follow, matched, closed, sensors;
 	uint64_t limit, shown;
+
+	/* --last: a ring of the newest, until the source has no more; each on the heap */
+	struct kept {
+		struct clf_event *event;
+		char *sensor;
+	} * ring;
+	unsigned last, n_ring, oldest;
 };
 
 static bool
@@ -48,13 +57,8 @@ has_name(const struct clf_event *e, const char *want)
 }
 
 static bool
-on_record(void *ctx, const struct clf_event *e, const char *sensor)
+show(struct flows *f, const struct clf_event *e, const char *sensor)
 {
-	struct flows *f = ctx;
-
-	if ((f->verdict >= 0 && e->verdict != f->verdict) ||
-	    (f->matched && e->signature.len == 0) || (f->name && !has_name(e, f->name)))
-		return true;
 	if (!ctl_print_flow(f->print, e, f->sensors ? sensor : NULL)) {
 		f->closed = true;
 		return false;
@@ -62,6 +66,51 @@ on_record(void *ctx, const struct clf_event *e, const char *sensor)
 	if (f->limit && ++f->shown >= f->limit)
 		f->closed = true;
 	return !f->closed;
+}
+
+/* Into the ring, in the oldest's place once it is full. */
+static bool
+keep(struct flows *f, const struct clf_event *e, const char *sensor)
+{
+	unsigned at = f->n_ring < f->last ? f->n_ring++ : f->oldest;
+	struct kept *k = &f->ring[at];
+
+	if (at == f->oldest && f->n_ring == f->last && k->event)
+		f->oldest = (f->oldest + 1) % f->last;
+	free(k->event);
+	free(k->sensor);
+	k->event = malloc(e->size);
+	k->sensor = sensor ? strdup(sensor) : NULL;
+	if (k->event)
+		memcpy(k->event, e, e->size);
+	return k->event != NULL;
+}
+
+/* What was kept goes out; from here on records are shown as they come. */
+static void
+show_kept(struct flows *f)
+{
+	for (unsigned i = 0; i < f->n_ring; i++) {
+		struct kept *k = &f->ring[(f->oldest + i) % f->last];
+
+		if (k->event && !f->closed)
+			show(f, k->event, k->sensor);
+		free(k->event);
+		free(k->sensor);
+	}
+	free(f->ring);
+	f->ring = NULL;
+}
+
+static bool
+on_record(void *ctx, const struct clf_event *e, const char *sensor)
+{
+	struct flows *f = ctx;
+
+	if ((f->verdict >= 0 && e->verdict != f->verdict) ||
+	    (f->matched && e->signature.len == 0) || (f->name && !has_name(e, f->name)))
+		return true;
+	return f->ring ? keep(f, e, sensor) : show(f, e, sensor);
 }
 
 /* Records that never came are no records: told beside the stream, in every format. */
@@ -92,29 +141,32 @@ take_verdict(struct flows *f, const char *value)
 }
 
 static int
-read_args(struct flows *f, int argc, char **argv)
+take_last(struct flows *f, const char *value)
 {
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
 
-	ctl_args_init(&a, f->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		switch (id) {
-		case CTL_BAD: return CTL_USAGE;
-		case CTL_HELPED: return ctl_finish(CTL_OK);
-		case CTL_POSITIONAL:
-			return ctl_usage(f->common.verb,
-			    "what is \"%s\"? filters are options: --name, --vendor, --host ...",
-			    value);
-		case O_FOLLOW: f->follow = true; break;
-		case O_MATCHED: f->matched = true; break;
-		case O_NAME: f->name = value; break;
-		case O_VERDICT: code = take_verdict(f, value); break;
-		default: ctl_common_take(&f->common, id, value, &code);
-		}
+	if (*value < '0' || *value > '9' || *end || n == 0 || n > LAST_MAX)
+		return ctl_usage(f->common.verb, "--last %s: want 1 to %d", value, LAST_MAX);
+	f->last = (unsigned)n;
+	return -1;
+}
+
+static int
+take_option(void *ctx, int id, const char *value)
+{
+	struct flows *f = ctx;
+
+	switch (id) {
+	case O_FOLLOW: f->follow = true; return -1;
+	case O_MATCHED: f->matched = true; return -1;
+	case O_LAST: return take_last(f, value);
+	case O_NAME: f->name = value; return -1;
+	case O_VERDICT: return take_verdict(f, value);
+	default:
+		return ctl_usage(f->common.verb,
+		    "what is \"%s\"? filters are options: --name, --vendor, --host ...", value);
 	}
-	return code;
 }
 
 static int
@@ -126,7 +178,7 @@ run(int argc, char **argv)
 	int code;
 
 	ctl_common_init(&f.common, &ctl_verb_flows);
-	code = read_args(&f, argc, argv);
+	code = ctl_args_read(&f.common, argc, argv, take_option, &f);
 	if (code >= 0)
 		return code;
 	code = ctl_source_open(&f.common, CTL_WANT_ANY, &source);
@@ -139,8 +191,14 @@ run(int argc, char **argv)
 	if (f.common.format == CTL_JSON)
 		f.common.format = CTL_JSON_LINES; /* a stream: one object a line */
 	f.print = ctl_print_new(stdout, f.common.format, ctl_flow_columns);
+	if (f.last > 0 && !(f.ring = calloc(f.last, sizeof(*f.ring)))) {
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
 	do {
 		code = ctl_source_records(source, &f.common.filter, cursor, on_record, &f);
+		if (f.ring)
+			show_kept(&f);
 		if (!f.follow || f.closed || code != CTL_OK)
 			break;
 		ctl_print_flush(f.print);
@@ -149,7 +207,7 @@ run(int argc, char **argv)
 		usleep(300 * 1000);
 	} while (true);
 	if (ctl_print_end(f.print) == 0 && code == CTL_OK && f.common.format == CTL_TABLE)
-		ctl_note("%s: nothing that matches", ctl_source_name(source));
+		ctl_nothing(&f.common, ctl_source_name(source));
 	ctl_source_close(source);
 	return ctl_finish(code);
 }
@@ -157,12 +215,12 @@ run(int argc, char **argv)
 const struct ctl_verb ctl_verb_flows = {
 	.name = "flows",
 	.group = "look",
-	.usage = "[FILTER...] [--follow] [--json|--csv]",
+	.usage = "[FILTER...] [--last N] [--follow] [--json|--csv]",
 	.summary = "recent flow records, with evidence and verdict",
-	.about = "What the daemon (or the store) holds of single flows, oldest first. With --json "
-		 "one object a\n"
-		 "line, as `scan --flows --json` gives them.",
-	.examples = "phonehome flows --matched --follow\n"
+	.about = "What the daemon (or the store) holds of single flows, oldest first; --last 20 "
+		 "gives the newest, in the same order. With --json one object a line, as `scan "
+		 "--flows --json` gives them.",
+	.examples = "phonehome flows --matched --last 20 --follow\n"
 		    "phonehome flows --host 10.1.2.3 --since 1h\n"
 		    "phonehome flows --verdict would-drop --since 1d --csv\n"
 		    "phonehome flows --name cloudsink --json | jq .evidence",

@@ -4,11 +4,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ctl/packs.h"
 #include "ctl/print.h"
+#include "ctl/seen.h"
 #include "ctl/source.h"
 #include "ctl/verbs.h"
+#include "signatures/base/hash.h"
 
 enum hosts_opt { O_NOT_SEEN = 1 };
+enum { LATELY_DAYS = 7 };
 
 static const struct ctl_opt opts[] = {
 	{ "not-seen", 0, "SPAN", O_NOT_SEEN, "only hosts not seen calling for that long (30d)" },
@@ -46,12 +50,12 @@ static const struct ctl_column columns[H_MAX + 1] = {
 	[H_FUNCTIONS] = { "functions", "DOES", 10, 0 },
 	[H_FLOWS] = { "flows", "FLOWS", 0, 3 },
 	[H_SURE] = { "confidence", "SURE", 0, 4 },
-	[H_FIRST] = { "first_seen", "FIRST SEEN", 0, 5 },
-	[H_LAST] = { "last_seen", "LAST SEEN", 0, 0 },
+	[H_FIRST] = { "first_seen", "FIRST SEEN", 10, 5 },
+	[H_LAST] = { "last_seen", "LAST SEEN", 10, 0 },
 	[H_QUIET] = { NULL, "QUIET FOR", 0, 2 },
 	[H_FORWARDER] = { "forwarder", "FORWARDS", 0, 7 },
 	[H_DNS_ONLY] = { "dns_only", "DNS ONLY", 0, 6 },
-	[H_NAMES] = { "names", "EVIDENCE", 16, 0 },
+	[H_NAMES] = { "names", "EVIDENCE", 16, 1 },
 };
 
 /* One host and product; all its functions and sensors together. */
@@ -142,7 +146,7 @@ by_product(const void *pa, const void *pb)
 	int c = strcmp(a->vendor, b->vendor);
 
 	c = c ? c : strcmp(a->product, b->product);
-	c = c ? c : strcmp(a->host, b->host);
+	c = c ? c : ctl_host_compare(a->host, b->host);
 	c = c ? c : (int)b->confidence - (int)a->confidence;
 	/* From here on only so that names come in one order, wherever the rows come from. */
 	c = c ? c : (int)a->functions - (int)b->functions;
@@ -246,8 +250,26 @@ say_none(const struct hosts *h)
 		    h->what ? "run " : "are known", h->what ? h->what : "", span);
 		return;
 	}
-	ctl_note("no host runs %s%s", h->what ? h->what : "anything that the packs know",
-	    h->what ? " (phonehome signatures list names the products that are known)" : "");
+	ctl_note("no host runs %s", h->what ? h->what : "anything that the packs know");
+	ctl_note_unknown(h->common.packs, h->what, true);
+	ctl_note_unknown(h->common.packs, h->common.filter.vendor, false);
+	ctl_note_unknown(h->common.packs, h->common.filter.product, false);
+}
+
+/* How many hosts the lines are about, and how many of those still call. */
+struct tally {
+	struct ctl_seen seen, seen_lately;
+	uint64_t hosts, lately;
+};
+
+static void
+count_host(const struct hosts *h, struct tally *t, const struct entry *e)
+{
+	uint64_t hash = sig_hash(e->host, strlen(e->host), 1);
+
+	t->hosts += ctl_seen_add(&t->seen, hash);
+	if (e->last_us + LATELY_DAYS * 86400ULL * 1000000ULL >= h->common.now_us)
+		t->lately += ctl_seen_add(&t->seen_lately, hash);
 }
 
 /* `whole`: the source gave all it has, so that nothing to show means nobody. */
@@ -256,6 +278,7 @@ print_all(struct hosts *h, uint64_t limit, bool whole)
 {
 	struct ctl_print *p = ctl_print_new(stdout, h->common.format, columns);
 	uint64_t shown = 0;
+	struct tally tally = { 0 };
 	bool go = true;
 
 	for (size_t i = 0; i < h->n; i++) {
@@ -263,14 +286,22 @@ print_all(struct hosts *h, uint64_t limit, bool whole)
 		bool quiet = !h->not_seen_us || e->last_us < h->not_seen_us;
 		if (go && quiet && (!limit || shown < limit)) {
 			shown++;
+			count_host(h, &tally, e);
 			go = print_entry(h, p, e);
 		}
 		free_entry(e);
 	}
 	free(h->entries);
 	ctl_print_end(p);
+	ctl_seen_free(&tally.seen);
+	ctl_seen_free(&tally.seen_lately);
+	fflush(stdout);
 	if (shown == 0 && whole && h->common.format == CTL_TABLE)
 		say_none(h);
+	else if (shown > 0 && h->common.format == CTL_TABLE)
+		fprintf(stderr, "%llu host%s, %llu of them seen within the last %u days\n",
+		    (unsigned long long)tally.hosts, tally.hosts == 1 ? "" : "s",
+		    (unsigned long long)tally.lately, LATELY_DAYS);
 	if (h->readers > 0 && h->common.format == CTL_TABLE)
 		ctl_note("left out, as nothing runs there by that: %llu where somebody reads the "
 			 "vendor's pages (--function portal)",
@@ -278,31 +309,19 @@ print_all(struct hosts *h, uint64_t limit, bool whole)
 }
 
 static int
-read_args(struct hosts *h, int argc, char **argv)
+take_option(void *ctx, int id, const char *value)
 {
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
+	struct hosts *h = ctx;
 
-	ctl_args_init(&a, h->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			if (h->what)
-				return ctl_usage(h->common.verb, "one product or vendor at a time");
-			h->what = value;
-		} else if (id == O_NOT_SEEN) {
-			if (ctl_when(value, h->common.now_us, &h->not_seen_us) < 0)
-				return ctl_usage(h->common.verb,
-				    "--not-seen %s: want 30d, 12h or a date", value);
-		} else {
-			ctl_common_take(&h->common, id, value, &code);
-		}
+	if (id == O_NOT_SEEN) {
+		if (ctl_when(value, h->common.now_us, &h->not_seen_us) == 0)
+			return -1;
+		return ctl_usage(h->common.verb, "--not-seen %s: want 30d, 12h or a date", value);
 	}
-	return code;
+	if (h->what)
+		return ctl_usage(h->common.verb, "one product or vendor at a time");
+	h->what = value;
+	return -1;
 }
 
 static int
@@ -313,7 +332,7 @@ run(int argc, char **argv)
 	int code;
 
 	ctl_common_init(&h.common, &ctl_verb_hosts);
-	code = read_args(&h, argc, argv);
+	code = ctl_args_read(&h.common, argc, argv, take_option, &h);
 	if (code >= 0)
 		return code;
 	code = ctl_source_open(&h.common, CTL_WANT_ANY, &source);

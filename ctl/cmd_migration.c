@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/packs.h"
+#include "ctl/policy_text.h"
 #include "ctl/print.h"
 #include "ctl/proto/json.h"
 #include "ctl/source.h"
@@ -14,9 +15,12 @@ enum { PRODUCTS_MAX = 6 };
 
 static const struct ctl_opt opts[] = {
 	CTL_OPT_POLICY,
-	{ "from", 0, "GROUP", O_FROM,
-	    "the policy's group to leave (default: foreign, else the first)" },
-	{ "to", 0, "GROUP", O_TO, "the group to move to (default: replacement, else the second)" },
+	{ "from", 0, "WHAT", O_FROM,
+	    "what to leave: US,IL or crowdstrike,... (countries, vendors, products); with "
+	    "--policy one of its groups (default: foreign, else the first)" },
+	{ "to", 0, "WHAT", O_TO,
+	    "what to move to, spelled alike (default: anything else; with --policy: the group "
+	    "replacement, else the second)" },
 	{ "active", 0, "SPAN", O_ACTIVE, "seen within that long means it runs (default 7d)" },
 	{ "state", 0, "WORD", O_STATE, "only: moved, both, not-moved, neither, only-new" },
 	CTL_OPTS_FILTER,
@@ -43,8 +47,9 @@ struct host {
 struct migration {
 	struct ctl_common common;
 	struct clf_policy *policy;
-	const char *group_name[2], *state;
+	const char *group_name[2], *state; /* --from, --to: a group, or a list without a policy */
 	unsigned group[2];
+	bool to_rest; /* whatever is not to be left */
 	uint64_t active_us;
 	struct host *hosts;
 	size_t n, cap;
@@ -80,8 +85,9 @@ on_row(void *ctx, const struct store_row *row)
 	if (row->function == SIG_FN_PORTAL)
 		return true; /* a person read a page: no product runs there */
 	for (unsigned k = 0; k < 2; k++) {
-		if (!clf_policy_in_group(m->policy, m->group[k], row->vendor_id, row->country,
-			row->owner_country, row->product_id))
+		bool inside = clf_policy_in_group(m->policy, m->group[m->to_rest ? 0 : k],
+		    row->vendor_id, row->country, row->owner_country, row->product_id);
+		if (inside == (k == 1 && m->to_rest))
 			continue;
 		if (m->n == m->cap) {
 			size_t cap = m->cap ? m->cap * 2 : 256;
@@ -107,7 +113,7 @@ on_row(void *ctx, const struct store_row *row)
 static int
 by_host(const void *a, const void *b)
 {
-	return strcmp(((const struct host *)a)->host, ((const struct host *)b)->host);
+	return ctl_host_compare(((const struct host *)a)->host, ((const struct host *)b)->host);
 }
 
 static const char *
@@ -181,9 +187,9 @@ static const struct ctl_column columns[] = {
 	{ "state", "STATE", 0, 0 },
 	{ "from_products", "LEAVES", 10, 0 },
 	{ "from_first_seen", NULL, 0, 0 },
-	{ "from_last_seen", "LAST SEEN", 0, 0 },
+	{ "from_last_seen", "LAST SEEN", 10, 0 },
 	{ "to_products", "MOVES TO", 10, 0 },
-	{ "to_first_seen", "FIRST SEEN", 0, 0 },
+	{ "to_first_seen", "FIRST SEEN", 10, 0 },
 	{ "to_last_seen", NULL, 0, 0 },
 	{ 0 },
 };
@@ -192,11 +198,13 @@ static void
 print_all(struct migration *m)
 {
 	struct ctl_print *p = ctl_print_new(stdout, m->common.format, columns);
+	bool any_leaves = false;
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct host *h = &m->hosts[i];
 		enum state state = state_of(m, h);
 		m->count[state]++;
+		any_leaves |= h->side[0].n > 0;
 		if (m->state && strcmp(m->state, state_names[state]) != 0)
 			continue;
 		struct ctl_value v[] = {
@@ -221,13 +229,20 @@ print_all(struct migration *m)
 	}
 	ctl_print_end(p);
 	fflush(stdout);
-	if (m->common.format == CTL_TABLE)
-		fprintf(stderr,
-		    "%zu hosts: %llu moved, %llu run both, %llu not moved, %llu have neither now, "
-		    "%llu only ever had the new\n",
-		    m->n, (unsigned long long)m->count[MOVED], (unsigned long long)m->count[BOTH],
-		    (unsigned long long)m->count[NOT_MOVED], (unsigned long long)m->count[NEITHER],
-		    (unsigned long long)m->count[ONLY_NEW]);
+	if (m->common.format != CTL_TABLE)
+		return;
+	if (!any_leaves) {
+		ctl_note("no host was ever seen with what is to go (%s)",
+		    m->group_name[0] ? m->group_name[0]
+				     : clf_policy_group_name(m->policy, m->group[0]));
+		ctl_note_unknown(NULL, m->common.policy ? NULL : m->group_name[0], false);
+	}
+	fprintf(stderr,
+	    "%zu hosts: %llu moved, %llu run both, %llu not moved, %llu have neither now, "
+	    "%llu only ever had the new\n",
+	    m->n, (unsigned long long)m->count[MOVED], (unsigned long long)m->count[BOTH],
+	    (unsigned long long)m->count[NOT_MOVED], (unsigned long long)m->count[NEITHER],
+	    (unsigned long long)m->count[ONLY_NEW]);
 }
 
 static int
@@ -250,21 +265,44 @@ find_group(struct migration *m, unsigned k, const char *usual)
 					 "what to move to (replacement)");
 }
 
+/* The groups of the policy file. -1: go on. */
+static int
+groups_of_policy(struct migration *m)
+{
+	int code = ctl_policy_load(m->common.policy, NULL, &m->policy);
+
+	if (code != CTL_OK)
+		return code;
+	code = find_group(m, 0, "foreign");
+	return code < 0 ? find_group(m, 1, "replacement") : code;
+}
+
+/* The groups that the command line itself names. -1: go on. */
+static int
+groups_of_options(struct migration *m)
+{
+	char yaml[CTL_POLICY_TEXT_MAX] = "format: 1\ngroups:\n";
+
+	if (!m->group_name[0])
+		return ctl_usage(m->common.verb,
+		    "say what is to go: --from US,IL (countries, vendors, products), or --policy "
+		    "FILE whose groups say it");
+	m->to_rest = !m->group_name[1];
+	if (!ctl_policy_text_group(yaml, "from", m->group_name[0]) ||
+	    (!m->to_rest && !ctl_policy_text_group(yaml, "to", m->group_name[1])))
+		return ctl_usage(
+		    m->common.verb, "--from, --to: too long, or a character that no name has");
+	int code = ctl_policy_text_load("--from, --to", yaml, &m->policy);
+	m->group[1] = 1;
+	return code == CTL_OK ? -1 : code;
+}
+
 static int
 migrate(struct migration *m)
 {
 	struct ctl_source *source;
-	int code;
+	int code = m->common.policy ? groups_of_policy(m) : groups_of_options(m);
 
-	if (!m->common.policy)
-		return ctl_usage(m->common.verb, "name the policy whose groups say what is foreign "
-						 "and what replaces it: --policy FILE");
-	code = ctl_policy_load(m->common.policy, NULL, &m->policy);
-	if (code != CTL_OK)
-		return code;
-	code = find_group(m, 0, "foreign");
-	if (code < 0)
-		code = find_group(m, 1, "replacement");
 	if (code >= 0)
 		return code;
 	code = ctl_source_open(&m->common, CTL_WANT_ANY, &source);
@@ -278,9 +316,9 @@ migrate(struct migration *m)
 }
 
 static int
-take_option(struct migration *m, int id, const char *value)
+take_option(void *ctx, int id, const char *value)
 {
-	int code = -1;
+	struct migration *m = ctx;
 	uint64_t at;
 
 	switch (id) {
@@ -299,7 +337,9 @@ take_option(struct migration *m, int id, const char *value)
 			}
 		return ctl_usage(
 		    m->common.verb, "--state %s: moved, both, not-moved, neither, only-new", value);
-	default: ctl_common_take(&m->common, id, value, &code); return code;
+	default:
+		return ctl_usage(
+		    m->common.verb, "what is \"%s\"? the policy goes behind --policy", value);
 	}
 }
 
@@ -307,22 +347,9 @@ static int
 run(int argc, char **argv)
 {
 	struct migration m = { .active_us = 7 * 86400ULL * 1000000ULL };
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
 
 	ctl_common_init(&m.common, &ctl_verb_migration);
-	ctl_args_init(&a, m.common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL)
-			return ctl_usage(m.common.verb,
-			    "what is \"%s\"? the policy goes behind --policy", value);
-		code = take_option(&m, id, value);
-	}
+	int code = ctl_args_read(&m.common, argc, argv, take_option, &m);
 	if (code < 0)
 		code = migrate(&m);
 	for (size_t i = 0; i < m.n; i++) {
@@ -339,12 +366,14 @@ run(int argc, char **argv)
 const struct ctl_verb ctl_verb_migration = {
 	.name = "migration",
 	.group = "phase out",
-	.usage = "--policy FILE [--state WORD] [FILTER...]",
-	.summary = "who has moved to the replacement, who runs both, who has nothing now",
+	.usage = "--from WHAT [--to WHAT] | --policy FILE [--state WORD] [FILTER...]",
+	.summary = "who moved to the replacement, who runs both, who has nothing now",
 	.about = "Per host: when a product of the one group was last seen against when one of the "
-		 "other was first\n"
-		 "seen. The groups are the policy's (see phonehome-policy(5)).",
+		 "other was first seen. The groups are named here, or are the policy's "
+		 "(phonehome-policy(5)).",
 	.examples =
+	    "phonehome migration --from US,IL\n"
+	    "phonehome migration --from crowdstrike --to sangfor,qihoo-360 --state neither\n"
 	    "phonehome migration --policy /etc/phonehome/policy.yaml\n"
 	    "phonehome migration -p policy.yaml --state neither\n"
 	    "phonehome migration -p policy.yaml --from foreign --to domestic --active 14d --csv",

@@ -13,7 +13,6 @@
 #include "ctl/verdicts.h"
 #include "ctl/verbs.h"
 #include "signatures/base/text.h"
-#include "signatures/base/yaml.h"
 
 static const char *
 mode_name(enum clf_mode mode)
@@ -53,8 +52,11 @@ check_run(int argc, char **argv)
 				(int)clf_policy_rule_count(policy), "groups",
 				(int)clf_policy_group_count(policy)));
 		else
-			printf("%s: good: %u rules, %u groups, mode %s\n", file,
-			    clf_policy_rule_count(policy), clf_policy_group_count(policy),
+			printf("%s: good: %u rule%s, %u group%s, mode %s\n", file,
+			    clf_policy_rule_count(policy),
+			    clf_policy_rule_count(policy) == 1 ? "" : "s",
+			    clf_policy_group_count(policy),
+			    clf_policy_group_count(policy) == 1 ? "" : "s",
 			    mode_name(clf_policy_mode(policy)));
 		clf_policy_free(policy);
 	}
@@ -162,7 +164,7 @@ show_run(int argc, char **argv)
 const struct ctl_verb ctl_verb_policy_show = {
 	.name = "policy show",
 	.usage = "[FILE]",
-	.summary = "the running daemon's rules and how often each applied; or a file's rules",
+	.summary = "the running daemon's rules and their hits; or a file's rules",
 	.examples = "phonehome policy show\nphonehome policy show policy.yaml",
 	.opts = show_opts,
 	.run = show_run,
@@ -212,13 +214,14 @@ number(const char *s, unsigned long max, unsigned long *ret)
 }
 
 static int
-test_option(struct test *t, int id, const char *value)
+test_option(void *ctx, int id, const char *value)
 {
+	struct test *t = ctx;
 	const struct ctl_verb *verb = t->common.verb;
-	int code = -1;
 
 	switch (id) {
-	case O_NAME: t->name = value; return -1;
+	case O_NAME:
+	case CTL_POSITIONAL: t->name = value; return -1;
 	case O_OUTSIDE: t->outside = value; return -1;
 	case O_AMBIGUOUS: t->flags |= CLF_FL_AMBIGUOUS; return -1;
 	case O_PORT:
@@ -237,31 +240,8 @@ test_option(struct test *t, int id, const char *value)
 		return ctl_when(value, t->common.now_us, &t->at_us) == 0
 			   ? -1
 			   : ctl_usage(verb, "--at %s: want a date or a time", value);
-	default: ctl_common_take(&t->common, id, value, &code); return code;
+	default: return -1;
 	}
-}
-
-static int
-test_args(struct test *t, int argc, char **argv)
-{
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
-
-	ctl_args_init(&a, t->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL)
-			t->name = value;
-		else
-			code = test_option(t, id, value);
-	}
-	if (code < 0 && !t->name)
-		return ctl_usage(t->common.verb, "name a host name: phonehome policy test NAME");
-	return code;
 }
 
 /* The signature that the packs give the name, or NULL. */
@@ -325,15 +305,22 @@ test_decide(struct test *t, const struct sig_ruleset *rules, const struct clf_po
 				answer.kept));
 		return CTL_OK;
 	}
+	char *product = info ? ctl_product_shown(info->vendor, info->product) : NULL;
 	if (info)
-		printf("%s is %s %s (%s), %s, by %s, %s\n", t->name, info->vendor, info->product,
+		printf("%s is %s (%s), %s, by %s, %s\n", t->name, product ? product : "?",
 		    info->country, sig_function_name(info->function), info->id,
 		    sig_confidence_name(q.confidence));
 	else
 		printf("%s: no signature knows it\n", t->name);
-	printf("verdict: %s%s%s%s%s\n", clf_verdict_name(answer.verdict),
-	    answer.rule ? ", by rule " : "", answer.rule ? answer.rule : "",
-	    answer.kept ? "; not acted on: " : "", answer.kept ? answer.kept : "");
+	free(product);
+	printf("verdict: %s", clf_verdict_name(answer.verdict));
+	if (answer.rule)
+		printf(", by rule %s", answer.rule);
+	if (answer.kept && ctl_policy_hits(&answer))
+		printf("; the rule would act, the policy's mode (%s) does not let it", answer.kept);
+	else if (answer.kept)
+		printf("; the rule matches, but such a flow is never dropped: %s", answer.kept);
+	putchar('\n');
 	return CTL_OK;
 }
 
@@ -346,9 +333,11 @@ test_run(int argc, char **argv)
 
 	ctl_common_init(&t.common, &ctl_verb_policy_test);
 	t.at_us = t.common.now_us;
-	int code = test_args(&t, argc, argv);
+	int code = ctl_args_read(&t.common, argc, argv, test_option, &t);
 	if (code >= 0)
 		return code;
+	if (!t.name)
+		return ctl_usage(t.common.verb, "name a host name: phonehome policy test NAME");
 	code = ctl_packs_load(t.common.packs, &rules);
 	if (code == CTL_OK)
 		code = ctl_policy_load(t.common.policy, rules, &policy);
@@ -378,47 +367,22 @@ static const struct ctl_verb *const subs[] = { &ctl_verb_policy_check, &ctl_verb
 enum { N_SUBS = sizeof(subs) / sizeof(subs[0]) };
 
 static int
-policy_help(FILE *to)
-{
-	fprintf(to, "phonehome policy: %s\n\nusage: phonehome policy VERB ...\n\n",
-	    ctl_verb_policy.summary);
-	for (unsigned i = 0; i < N_SUBS; i++)
-		fprintf(to, "  %-10s %s\n", subs[i]->name + 7, subs[i]->summary);
-	fputs("\nexamples:\n"
-	      "  phonehome policy simulate --country US --function telemetry --since 7d\n"
-	      "  phonehome policy check policy.yaml\n"
-	      "\nEach explains itself: phonehome policy VERB --help. The file's format: "
-	      "phonehome-policy(5)\n",
-	    to);
-	return to == stdout ? ctl_finish(CTL_OK) : CTL_USAGE;
-}
-
-static int
 run(int argc, char **argv)
 {
-	const char *words[N_SUBS];
+	unsigned i;
+	int code = ctl_verb_under(&ctl_verb_policy, subs, N_SUBS, argc, argv, &i);
 
-	if (argc < 2)
-		return policy_help(stderr);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return policy_help(stdout);
-	for (unsigned i = 0; i < N_SUBS; i++) {
-		words[i] = subs[i]->name + 7;
-		if (strcmp(argv[1], words[i]) == 0)
-			return subs[i]->run(argc - 1, argv + 1);
-	}
-	const char *near = sig_nearest(argv[1], words, N_SUBS);
-	if (near)
-		return ctl_usage(
-		    &ctl_verb_policy, "unknown verb %s: did you mean %s?", argv[1], near);
-	return ctl_usage(&ctl_verb_policy, "unknown verb %s", argv[1]);
+	return code >= 0 ? code : subs[i]->run(argc - 1, argv + 1);
 }
 
 const struct ctl_verb ctl_verb_policy = {
 	.name = "policy",
 	.group = "decide",
 	.usage = "check|show|test|simulate ...",
-	.summary = "check a policy, and see what it would do (simulate) before it does it",
+	.summary = "check a policy, and simulate what it would do before it does it",
+	.about = "Each explains itself: phonehome policy VERB --help. The file's format: "
+		 "phonehome-policy(5)",
+	.examples = "phonehome policy simulate --country US --function telemetry --since 7d\n"
+		    "phonehome policy check policy.yaml",
 	.run = run,
 };

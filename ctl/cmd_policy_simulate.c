@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/packs.h"
+#include "ctl/policy_text.h"
 #include "ctl/policy_verbs.h"
 #include "ctl/print.h"
 #include "ctl/proto/json.h"
@@ -140,59 +141,29 @@ on_record(void *ctx, const struct clf_event *e, const char *sensor)
 
 /* --- a policy made of the filters --- */
 
-static bool
-add_list(char *out, size_t cap, const char *key, const char *list)
-{
-	size_t n = strlen(out);
-
-	if (!list)
-		return true;
-	n += (size_t)snprintf(out + n, cap - n, "      %s: [", key);
-	while (*list && n < cap) {
-		size_t len = strcspn(list, ",");
-		for (size_t k = 0; k < len; k++)
-			if (list[k] < 0x20 || list[k] > 0x7e || list[k] == '"' || list[k] == '\\')
-				return false;
-		n += (size_t)snprintf(
-		    out + n, cap - n, "\"%.*s\"%s", (int)len, list, list[len] ? ", " : "");
-		list += len + (list[len] == ',');
-	}
-	if (n < cap)
-		n += (size_t)snprintf(out + n, cap - n, "]\n");
-	return n < cap;
-}
-
 static int
 policy_of_filters(struct simulation *s)
 {
 	const struct store_filter *f = &s->common.filter;
-	struct sig_diag diag = { 0 };
-	char yaml[4096];
+	char yaml[CTL_POLICY_TEXT_MAX];
 
 	snprintf(yaml, sizeof(yaml),
 	    "format: 1\nmode: enforce\nrules:\n  - name: simulated\n    action: %s\n    state: "
-	    "enforce\n"
-	    "    match:\n",
+	    "enforce\n    match:\n",
 	    s->action);
 	if (!f->vendor && !f->product && !f->country && !f->category && !f->function)
 		return ctl_usage(s->common.verb, "say what to drop: --policy FILE, or --country, "
 						 "--vendor, --product, --category, --function");
-	if (!add_list(yaml, sizeof(yaml), "vendor", f->vendor) ||
-	    !add_list(yaml, sizeof(yaml), "product", f->product) ||
-	    !add_list(yaml, sizeof(yaml), "country", f->country) ||
-	    !add_list(yaml, sizeof(yaml), "category", f->category) ||
-	    !add_list(yaml, sizeof(yaml), "host", f->host) ||
+	if (!ctl_policy_text_list(yaml, 6, "vendor", f->vendor) ||
+	    !ctl_policy_text_list(yaml, 6, "product", f->product) ||
+	    !ctl_policy_text_list(yaml, 6, "country", f->country) ||
+	    !ctl_policy_text_list(yaml, 6, "category", f->category) ||
+	    !ctl_policy_text_list(yaml, 6, "host", f->host) ||
 	    (f->function &&
-		!add_list(yaml, sizeof(yaml), "function", sig_function_name(f->function))))
+		!ctl_policy_text_list(yaml, 6, "function", sig_function_name(f->function))))
 		return ctl_usage(
 		    s->common.verb, "a filter's value holds a character that no name has");
-	if (clf_policy_load_text("filters", yaml, strlen(yaml), &s->policy, &diag) < 0) {
-		ctl_diag(&diag, 0);
-		sig_diag_free(&diag);
-		return CTL_USAGE;
-	}
-	sig_diag_free(&diag);
-	return CTL_OK;
+	return ctl_policy_text_load("filters", yaml, &s->policy);
 }
 
 /* --- output --- */
@@ -213,18 +184,18 @@ enum sim_column {
 	S_MAX
 };
 static const struct ctl_column columns[S_MAX + 1] = {
-	[S_RULE] = { "rule", "RULE", 6, 3 },
+	[S_RULE] = { "rule", "RULE", 6, 4 },
 	[S_VENDOR] = { "vendor", "VENDOR", 8, 0 },
 	[S_COUNTRY] = { "country", "CC", 0, 0 },
 	[S_PRODUCT] = { "product", "PRODUCT", 8, 0 },
 	[S_FUNCTION] = { "function", "FUNCTION", 0, 0 },
 	[S_EFFECT] = { "effect", "EFFECT", 0, 0 },
 	[S_HOSTS] = { "hosts", "HOSTS", 0, 0 },
-	[S_FLOWS] = { "flows", "FLOWS", 0, 0 },
-	[S_BYTES] = { "bytes", "BYTES", 0, 4 },
+	[S_FLOWS] = { "flows", "FLOWS", 0, 2 },
+	[S_BYTES] = { "bytes", "BYTES", 0, 5 },
 	[S_COLLATERAL] = { "collateral", "COLLATERAL", 12, 0 },
-	[S_LAST] = { "last_seen", "LAST SEEN", 0, 2 },
-	[S_NAMES] = { "names", "NAMES", 16, 0 },
+	[S_LAST] = { "last_seen", "LAST SEEN", 10, 3 },
+	[S_NAMES] = { "names", "NAMES", 16, 1 },
 };
 
 /* What else goes with it: why an engineer should look twice. */
@@ -323,35 +294,20 @@ simulate(struct simulation *s)
 }
 
 static int
-read_args(struct simulation *s, int argc, char **argv)
+take_option(void *ctx, int id, const char *value)
 {
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
+	struct simulation *s = ctx;
 
-	ctl_args_init(&a, s->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			if (s->common.policy)
-				return ctl_usage(
-				    s->common.verb, "one policy at a time, not also %s", value);
-			s->common.policy = value;
-			continue;
-		}
-		if (id == O_ACTION) {
-			if (strcmp(value, "drop") != 0 && strcmp(value, "reset") != 0)
-				return ctl_usage(
-				    s->common.verb, "--action %s: drop or reset", value);
-			s->action = value;
-			continue;
-		}
-		ctl_common_take(&s->common, id, value, &code);
+	if (id == O_ACTION) {
+		s->action = value;
+		if (strcmp(value, "drop") == 0 || strcmp(value, "reset") == 0)
+			return -1;
+		return ctl_usage(s->common.verb, "--action %s: drop or reset", value);
 	}
-	return code;
+	if (s->common.policy)
+		return ctl_usage(s->common.verb, "one policy at a time, not also %s", value);
+	s->common.policy = value;
+	return -1;
 }
 
 static int
@@ -360,7 +316,7 @@ run(int argc, char **argv)
 	struct simulation s = { .action = "drop" };
 
 	ctl_common_init(&s.common, &ctl_verb_policy_simulate);
-	int code = read_args(&s, argc, argv);
+	int code = ctl_args_read(&s.common, argc, argv, take_option, &s);
 	if (code >= 0)
 		return code;
 	s.impacts = calloc(IMPACTS_MAX, sizeof(*s.impacts));
@@ -381,8 +337,7 @@ run(int argc, char **argv)
 const struct ctl_verb ctl_verb_policy_simulate = {
 	.name = "policy simulate",
 	.usage = "POLICY | --country CC | --vendor NAME | --function NAME ... [--since 7d]",
-	.summary =
-	    "what dropping would have hit in recorded history: hosts, products, names, collateral",
+	.summary = "what dropping would have hit: hosts, products, names, collateral",
 	.about = "Runs recorded flows through the policy's own code, as if it were enforced. "
 		 "Without --policy the\n"
 		 "filters are the rule: what they name is dropped. A list goes with commas: "

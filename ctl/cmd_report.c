@@ -19,63 +19,55 @@ static const struct ctl_opt opts[] = {
 	{ 0 },
 };
 
-static int
-read_args(struct ctl_common *c, struct ctl_report_config *report, int argc, char **argv)
-{
-	struct ctl_args a;
-	const char *value;
-	int id, code = -1;
+struct report_args {
+	struct ctl_common common;
+	struct ctl_report_config report;
+};
 
-	ctl_args_init(&a, c->verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		switch (id) {
-		case CTL_BAD: return CTL_USAGE;
-		case CTL_HELPED: return ctl_finish(CTL_OK);
-		case CTL_POSITIONAL:
-			return ctl_usage(c->verb,
-			    "what is \"%s\"? filters are options: --vendor, --product, --host ...",
-			    value);
-		case O_GROUP_BY:
-			report->group = ctl_group_parse(value);
-			if (report->group == CTL_BY_MAX)
-				return ctl_usage(
-				    c->verb, "--group-by %s: one of " CTL_GROUP_NAMES, value);
-			break;
-		case O_SORT:
-			report->sort = ctl_sort_parse(value);
-			if (report->sort == CTL_SORT_MAX)
-				return ctl_usage(
-				    c->verb, "--sort %s: one of " CTL_SORT_NAMES, value);
-			break;
-		default: ctl_common_take(c, id, value, &code);
-		}
+static int
+take_option(void *ctx, int id, const char *value)
+{
+	struct report_args *a = ctx;
+
+	switch (id) {
+	case O_GROUP_BY:
+		a->report.group = ctl_group_parse(value);
+		if (a->report.group != CTL_BY_MAX)
+			return -1;
+		return ctl_usage(a->common.verb, "--group-by %s: one of " CTL_GROUP_NAMES, value);
+	case O_SORT:
+		a->report.sort = ctl_sort_parse(value);
+		if (a->report.sort != CTL_SORT_MAX)
+			return -1;
+		return ctl_usage(a->common.verb, "--sort %s: one of " CTL_SORT_NAMES, value);
+	default:
+		return ctl_usage(a->common.verb,
+		    "what is \"%s\"? filters are options: --vendor, --product, --host ...", value);
 	}
-	return code;
 }
 
 static int
 run(int argc, char **argv)
 {
-	struct ctl_report_config config = { .to = stdout };
+	struct report_args a = { .report = { .to = stdout } };
 	struct ctl_source *source;
-	struct ctl_common c;
-	int code;
+	struct ctl_common *c = &a.common;
 
-	ctl_common_init(&c, &ctl_verb_report);
-	code = read_args(&c, &config, argc, argv);
+	ctl_common_init(c, &ctl_verb_report);
+	int code = ctl_args_read(c, argc, argv, take_option, &a);
 	if (code >= 0)
 		return code;
-	code = ctl_source_open(&c, CTL_WANT_ANY, &source);
+	code = ctl_source_open(c, CTL_WANT_ANY, &source);
 	if (code != CTL_OK)
 		return code;
-	config.format = c.format;
-	config.limit = c.filter.limit;
-	c.filter.limit = 0; /* lines, not rows: the report counts them */
-	c.filter.skip_details = !ctl_report_shows_details(&config) && !c.filter.category;
-	struct ctl_report *report = ctl_report_new(&config);
-	code = ctl_source_rows(source, &c.filter, ctl_report_row, report);
-	if (ctl_report_end(report) == 0 && code == CTL_OK && c.format == CTL_TABLE)
-		ctl_note("%s: nothing that matches", ctl_source_name(source));
+	a.report.format = c->format;
+	a.report.limit = c->filter.limit;
+	c->filter.limit = 0; /* lines, not rows: the report counts them */
+	c->filter.skip_details = !ctl_report_shows_details(&a.report) && !c->filter.category;
+	struct ctl_report *report = ctl_report_new(&a.report);
+	code = ctl_source_rows(source, &c->filter, ctl_report_row, report);
+	if (ctl_report_end(report) == 0 && code == CTL_OK && c->format == CTL_TABLE)
+		ctl_nothing(c, ctl_source_name(source));
 	ctl_source_close(source);
 	return ctl_finish(code);
 }

@@ -87,10 +87,10 @@ take_local(struct scan_run *r, const char *list)
 }
 
 static int
-take_option(struct scan_run *r, int id, const char *value)
+take_option(void *ctx, int id, const char *value)
 {
+	struct scan_run *r = ctx;
 	static const char *const modes[] = { "undecided", "all", "off" };
-	int code = -1;
 
 	switch (id) {
 	case O_FLOWS: r->flows = true; return -1;
@@ -118,31 +118,17 @@ take_option(struct scan_run *r, int id, const char *value)
 		if (r->report.sort != CTL_SORT_MAX)
 			return -1;
 		return ctl_usage(r->common.verb, "--sort %s: one of " CTL_SORT_NAMES, value);
-	default: ctl_common_take(&r->common, id, value, &code); return code;
+	default: r->files[r->n_files++] = value; return -1;
 	}
 }
 
 static int
 read_args(struct scan_run *r, int argc, char **argv)
 {
-	struct ctl_args a;
-	const char *value;
-	int id, code;
+	int code = ctl_args_read(&r->common, argc, argv, take_option, r);
 
-	ctl_args_init(&a, r->common.verb, argc, argv);
-	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			r->files[r->n_files++] = value;
-			continue;
-		}
-		code = take_option(r, id, value);
-		if (code >= 0)
-			return code;
-	}
+	if (code >= 0)
+		return code;
 	if (r->counters && (r->flows || r->common.format == CTL_CSV))
 		return ctl_usage(r->common.verb, "--counters: as lines or --json, without --flows");
 	if (r->n_files == 0)
@@ -430,7 +416,7 @@ const struct ctl_verb ctl_verb_scan = {
 	.name = "scan",
 	.group = "look",
 	.usage = "FILE... [--flows] [--json|--csv] [--policy FILE] [--local NET,...]",
-	.summary = "what calls home in a capture (pcap, pcapng); needs no daemon and no rights",
+	.summary = "what calls home in a capture; needs no daemon and no rights",
 	.about =
 	    "Reads captures of any usual link type (- = stdin) and prints the inventory: which "
 	    "inside host\n"

@@ -3,11 +3,9 @@
 #include "ctl/cmd_signatures.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "ctl/packs.h"
 #include "ctl/verbs.h"
-#include "signatures/base/yaml.h"
 
 enum { LINT_DAYS = 730 };
 
@@ -126,111 +124,71 @@ static const struct sub {
 };
 enum { N_SUBS = sizeof(subs) / sizeof(subs[0]) };
 
-static const char *
-word_of(const struct sub *s)
-{
-	return s->verb.name + strlen("signatures ");
-}
-
 const struct ctl_verb *
 ctl_signatures_verb(unsigned i)
 {
 	return i < N_SUBS ? &subs[i].verb : NULL;
 }
 
-static int
-help_all(FILE *to)
-{
-	fprintf(to, "phonehome signatures: %s\n\nusage: phonehome signatures VERB ...\n\n",
-	    ctl_verb_signatures.summary);
-	for (unsigned i = 0; i < N_SUBS; i++)
-		fprintf(to, "  %-8s %s\n", word_of(&subs[i]), subs[i].verb.summary);
-	fputs("\nPacks are read from --packs, $PHONEHOME_PACKS, or the installed folder.\n"
-	      "Each explains itself, with examples: phonehome signatures VERB --help. The format: "
-	      "phonehome-packs(5)\n",
-	    to);
-	return to == stdout ? ctl_finish(CTL_OK) : CTL_USAGE;
-}
+struct sig_args {
+	struct ctl_common common;
+	struct sigcmd cmd;
+	char **argv; /* arguments are put at its front: they are never more than what was read */
+};
 
 static int
-take(struct sigcmd *c, struct ctl_common *common, int id, const char *value)
+take_option(void *ctx, int id, const char *value)
 {
-	int code = -1;
+	struct sig_args *a = ctx;
+	struct sigcmd *c = &a->cmd;
 	char *end;
 
 	switch (id) {
-	case O_NOTES: c->notes = true; return code;
-	case O_KEY: c->key = value; return code;
-	case O_UNSIGNED: c->allow_unsigned = true; return code;
-	case O_OUTPUT: c->output = value; return code;
-	case O_VERSION: c->version = value; return code;
+	case O_NOTES: c->notes = true; return -1;
+	case O_KEY: c->key = value; return -1;
+	case O_UNSIGNED: c->allow_unsigned = true; return -1;
+	case O_OUTPUT: c->output = value; return -1;
+	case O_VERSION: c->version = value; return -1;
 	case O_DAYS:
 		c->days = (unsigned)strtoul(value, &end, 10);
 		if (*value >= '0' && *value <= '9' && !*end && c->days > 0 && c->days <= 36500)
-			return code;
-		return ctl_usage(common->verb, "--days %s: want 1 to 36500 days", value);
-	default: ctl_common_take(common, id, value, &code); return code;
+			return -1;
+		return ctl_usage(a->common.verb, "--days %s: want 1 to 36500 days", value);
+	default: a->argv[c->argc++] = (char *)value; return -1;
 	}
 }
 
-/* argv is taken for the arguments: those that are no options move to its front. */
 static int
-read_args(const struct sub *s, struct sigcmd *c, int argc, char **argv)
+read_args(const struct sub *s, struct sig_args *a, int argc, char **argv)
 {
-	struct ctl_common common;
-	struct ctl_args a;
-	const char *value;
-	int id, code;
-
-	ctl_common_init(&common, &s->verb);
-	ctl_args_init(&a, &s->verb, argc, argv);
-	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			argv[c->argc++] = argv[a.at - 1];
-			continue;
-		}
-		code = take(c, &common, id, value);
-		if (code >= 0)
-			return code;
-	}
-	if (c->argc < s->least)
+	ctl_common_init(&a->common, &s->verb);
+	a->cmd = (struct sigcmd){ .verb = &s->verb, .days = LINT_DAYS, .argv = argv };
+	a->argv = argv;
+	int code = ctl_args_read(&a->common, argc, argv, take_option, a);
+	if (code >= 0)
+		return code;
+	if (a->cmd.argc < s->least)
 		return ctl_usage(&s->verb, "an argument is missing: %s", s->verb.usage);
-	if (s->most >= 0 && c->argc > s->most)
+	if (s->most >= 0 && a->cmd.argc > s->most)
 		return ctl_usage(&s->verb, "what is \"%s\" here?", argv[s->most]);
-	c->argv = argv;
-	c->json = common.format == CTL_JSON;
-	c->packs = ctl_packs_path(common.packs);
+	a->cmd.json = a->common.format == CTL_JSON;
+	a->cmd.packs = ctl_packs_path(a->common.packs);
 	return -1;
 }
 
 static int
 run(int argc, char **argv)
 {
-	const char *words[N_SUBS];
+	const struct ctl_verb *verbs[N_SUBS];
+	struct sig_args a;
+	unsigned i;
 
-	if (argc < 2)
-		return help_all(stderr);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return help_all(stdout);
-	for (unsigned i = 0; i < N_SUBS; i++) {
-		struct sigcmd c = { .verb = &subs[i].verb, .days = LINT_DAYS };
-
-		words[i] = word_of(&subs[i]);
-		if (strcmp(argv[1], words[i]) != 0)
-			continue;
-		int code = read_args(&subs[i], &c, argc - 1, argv + 1);
-		return code >= 0 ? code : ctl_finish(subs[i].run(&c));
-	}
-	const char *near = sig_nearest(argv[1], words, N_SUBS);
-	if (near)
-		return ctl_usage(
-		    &ctl_verb_signatures, "unknown verb %s: did you mean %s?", argv[1], near);
-	return ctl_usage(&ctl_verb_signatures, "unknown verb %s", argv[1]);
+	for (i = 0; i < N_SUBS; i++)
+		verbs[i] = &subs[i].verb;
+	int code = ctl_verb_under(&ctl_verb_signatures, verbs, N_SUBS, argc, argv, &i);
+	if (code < 0)
+		code = read_args(&subs[i], &a, argc - 1, argv + 1);
+	return code >= 0 ? code : ctl_finish(subs[i].run(&a.cmd));
 }
 
 int
@@ -262,5 +220,8 @@ const struct ctl_verb ctl_verb_signatures = {
 	.group = "decide",
 	.usage = "match|list|lint|test|show|why|diff|install|bundle|keygen ...",
 	.summary = "what the packs know: ask, check, explain, update them",
+	.about = "Packs are read from --packs, $PHONEHOME_PACKS, or the installed folder. Each "
+		 "explains itself, with examples: phonehome signatures VERB --help. The format: "
+		 "phonehome-packs(5)",
 	.run = run,
 };

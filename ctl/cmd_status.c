@@ -137,7 +137,7 @@ print_ports(const json_t *ports)
 {
 	static const struct ctl_column columns[] = {
 		{ "name", "PORT", 0, 0 },
-		{ "role", "ROLE", 0, 0 },
+		{ "role", "ROLE", 0, 2 },
 		{ "link", "LINK", 0, 0 },
 		{ "rx", "RX", 0, 0 },
 		{ "tx", "TX", 0, 0 },
@@ -145,7 +145,7 @@ print_ports(const json_t *ports)
 		{ "missed", "NIC MISSED", 0, 0 },
 		{ "nombuf", "NO BUFFER", 0, 0 },
 		{ "errors", "ERRORS", 0, 0 },
-		{ "why", "DROPPED FOR", 0, 0 },
+		{ "why", "DROPPED FOR", 12, 3 },
 		{ 0 },
 	};
 	struct ctl_print *p;
@@ -394,7 +394,7 @@ const struct ctl_verb ctl_verb_status = {
 	.name = "status",
 	.group = "run",
 	.usage = "[--json]",
-	.summary = "the daemon's health: ports, workers, losses by reason, packs, store, blindness",
+	.summary = "the daemon's health: ports, workers, losses, packs, store, blindness",
 	.examples = "phonehome status\nphonehome status --json | jq .blindness",
 	.opts = opts,
 	.run = run,

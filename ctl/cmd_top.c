@@ -22,6 +22,8 @@ enum { O_ONCE = 1, O_EVERY };
 static const struct ctl_opt opts[] = {
 	{ "every", 'e', "SECONDS", O_EVERY, "how often to ask (default 1)" },
 	{ "once", 0, NULL, O_ONCE, "one picture as text after one interval, no screen" },
+	CTL_OPT_JSON,
+	CTL_OPT_CSV,
 	CTL_OPT_SOCKET,
 	CTL_OPTS_FILTER,
 	CTL_OPT_FORWARDERS,
@@ -37,11 +39,17 @@ struct screen {
 	char typed[64];
 };
 
+/* In at most `width` columns; the text may hold the packs' own script, which takes more bytes. */
 static void
 put(int y, int x, int width, const char *text)
 {
-	if (y < LINES && x < COLS)
-		mvaddnstr(y, x, text, width < COLS - x ? width : COLS - x);
+	char cut[2048];
+	int room = width < COLS - x ? width : COLS - x;
+
+	if (y >= LINES || room <= 0)
+		return;
+	ctl_cell(cut, sizeof(cut), text, (unsigned)room, false);
+	mvaddstr(y, x, cut);
 }
 
 /* A bar such as |||||      of `width` cells for 0..100 percent. */
@@ -89,21 +97,43 @@ draw_head(const struct screen *s)
 	return y;
 }
 
+/* Widths of the list: the name takes what the numbers leave; vendors only where there is room. */
+enum { NUMBERS = 49, VENDOR = 18, NAME_MIN = 12, NAME_MOST = 48, ROOM_FOR_VENDOR = 96 };
+
+static void
+names_of(const char *name, const char *country, const char *vendor, bool by_host, char line[512])
+{
+	bool vendors = !by_host && COLS >= ROOM_FOR_VENDOR;
+	int room = COLS - NUMBERS - (by_host ? 0 : 3) - (vendors ? VENDOR + 1 : 0);
+	unsigned width = room < NAME_MIN ? NAME_MIN : room > NAME_MOST ? NAME_MOST : (unsigned)room;
+
+	ctl_cell(line, 512, name, width, true);
+	if (!by_host) {
+		size_t n = strlen(line);
+		n += (size_t)snprintf(line + n, 512 - n, " %-2.2s", country);
+		if (vendors) {
+			line[n++] = ' ';
+			ctl_cell(line + n, 512 - n, vendor, VENDOR, true);
+		}
+	}
+}
+
 /* The column sorted by wears a star. */
 static void
 draw_titles(const struct top_model *m, int y)
 {
-	char line[512];
+	char line[1024];
+	size_t n;
 
-	snprintf(line, sizeof(line), "%-40s %3s %-14s %10s %10s %8s %8s %-8s",
-	    m->by_host ? (m->sort == TOP_BY_NAME ? "HOST*" : "HOST")
-		       : (m->sort == TOP_BY_NAME ? "PRODUCT*" : "PRODUCT"),
-	    m->by_host ? "" : "CC", m->by_host ? "" : "VENDOR",
+	names_of(m->by_host ? (m->sort == TOP_BY_NAME ? "HOST*" : "HOST")
+			    : (m->sort == TOP_BY_NAME ? "PRODUCT*" : "PRODUCT"),
+	    "CC", "VENDOR", m->by_host, line);
+	n = strlen(line);
+	snprintf(line + n, sizeof(line) - n, " %10s %10s %8s %7s %8s",
 	    m->sort == TOP_BY_BYTES ? "BYTES/S*" : "BYTES/S",
 	    m->sort == TOP_BY_TOTAL ? "BYTES*" : "BYTES",
 	    m->sort == TOP_BY_FLOWS ? "FLOWS/S*" : "FLOWS/S", "FLOWS",
 	    m->by_host ? "PRODUCTS" : "HOSTS");
-	snprintf(line + strlen(line), sizeof(line) - strlen(line), "%*s", COLS, "");
 	attron(A_REVERSE);
 	put(y, 0, COLS, line);
 	attroff(A_REVERSE);
@@ -128,7 +158,7 @@ static void
 draw_list(const struct screen *s, int y)
 {
 	const struct top_model *m = &s->model;
-	char line[512], rate[CTL_HUMAN_MAX], bytes[CTL_HUMAN_MAX], flows[CTL_HUMAN_MAX];
+	char line[1024], rate[CTL_HUMAN_MAX], bytes[CTL_HUMAN_MAX], flows[CTL_HUMAN_MAX];
 
 	draw_titles(m, y++);
 	if (m->n_lines == 0)
@@ -137,10 +167,14 @@ draw_list(const struct screen *s, int y)
 				 : "no product was seen yet");
 	for (unsigned i = 0; i < m->n_lines && y < LINES - 1; i++, y++) {
 		const struct top_line *l = &m->lines[i];
-		snprintf(line, sizeof(line), "%-40.40s %3.3s %-14.14s %10s %10s %8.1f %8s %-8u",
-		    l->name, l->country, l->vendor, ctl_human_bytes((uint64_t)l->bytes_s, rate),
-		    ctl_human_bytes(l->bytes, bytes), l->flows_s, ctl_human_count(l->flows, flows),
-		    l->others);
+		char *name = ctl_fact_shown(l->name), *vendor = ctl_fact_shown(l->vendor);
+		names_of(name ? name : "?", l->country, vendor ? vendor : "?", m->by_host, line);
+		free(name);
+		free(vendor);
+		size_t n = strlen(line);
+		snprintf(line + n, sizeof(line) - n, " %10s %10s %8.1f %7s %8u",
+		    ctl_human_bytes((uint64_t)l->bytes_s, rate), ctl_human_bytes(l->bytes, bytes),
+		    l->flows_s, ctl_human_count(l->flows, flows), l->others);
 		if (l->bytes_s > 0 || l->flows_s > 0)
 			attron(A_BOLD);
 		put(y, 0, COLS, line);
@@ -151,9 +185,8 @@ draw_list(const struct screen *s, int y)
 static void
 draw(const struct screen *s)
 {
-	static const char keys[] =
-	    "q quit  p products  h hosts  b by bytes  f by flows  t total  n name  "
-	    "/ filter  space pause  ? help";
+	static const char keys[] = "q quit  ? help  p products  h hosts  b f t n sort  / filter  "
+				   "space pause";
 	char line[256];
 
 	erase();
@@ -254,11 +287,44 @@ live(struct screen *s)
 	endwin();
 }
 
+static const struct ctl_column once_columns[] = {
+	{ "product", "PRODUCT", 8, 0 },
+	{ "country", "CC", 0, 0 },
+	{ "vendor", "VENDOR", 8, 1 },
+	{ "bytes_per_s", "BYTES/S", 0, 0 },
+	{ "bytes", "BYTES", 0, 0 },
+	{ "flows_per_s", "FLOWS/S", 0, 0 },
+	{ "flows", "FLOWS", 0, 0 },
+	{ "hosts", "HOSTS", 0, 0 },
+	{ 0 },
+};
+
+static void
+print_lines(const struct screen *s)
+{
+	struct ctl_print *p = ctl_print_new(stdout, s->common.format, once_columns);
+
+	for (unsigned i = 0; i < s->model.n_lines; i++) {
+		const struct top_line *l = &s->model.lines[i];
+		struct ctl_value v[] = {
+			ctl_fact(l->name),
+			ctl_text(l->country),
+			ctl_fact(l->vendor),
+			ctl_number(CTL_K_BYTES, (uint64_t)l->bytes_s),
+			ctl_number(CTL_K_BYTES, l->bytes),
+			{ .kind = CTL_K_REAL, .d = l->flows_s },
+			ctl_number(CTL_K_UINT, l->flows),
+			ctl_number(CTL_K_UINT, l->others),
+		};
+		ctl_print_row(p, v);
+	}
+	ctl_print_end(p);
+}
+
 static int
 once(struct screen *s)
 {
 	struct top_model *m = &s->model;
-	char rate[CTL_HUMAN_MAX], bytes[CTL_HUMAN_MAX];
 
 	top_update(m, &s->common);
 	if (m->error[0] == '\0') {
@@ -269,43 +335,31 @@ once(struct screen *s)
 		ctl_error("%s", m->error);
 		return CTL_FAILED;
 	}
-	printf("%s %s%s, packets %s/s, flows now %llu, verdicts/s: %s, losses: %s\n", m->sensor,
-	    m->mode, m->bypass ? " BYPASS" : "", m->packets_s, (unsigned long long)m->flows_now,
-	    m->verdicts, m->losses[0] ? m->losses : "none");
-	for (unsigned i = 0; i < m->n_lines; i++)
-		printf("%-40s %-3s %-14s %10s/s %10s %8.1f/s %u\n", m->lines[i].name,
-		    m->lines[i].country, m->lines[i].vendor,
-		    ctl_human_bytes((uint64_t)m->lines[i].bytes_s, rate),
-		    ctl_human_bytes(m->lines[i].bytes, bytes), m->lines[i].flows_s,
-		    m->lines[i].others);
+	if (s->common.format == CTL_TABLE)
+		printf("sensor %s, mode %s%s, up %s\n"
+		       "packets %s/s, flows now %llu, verdicts/s: %s\nlosses: %s\n\n",
+		    m->sensor, m->mode, m->bypass ? ", BYPASS" : "", m->uptime, m->packets_s,
+		    (unsigned long long)m->flows_now, m->verdicts,
+		    m->losses[0] ? m->losses : "none");
+	print_lines(s);
 	return ctl_finish(CTL_OK);
 }
 
 static int
-read_args(struct screen *s, int argc, char **argv)
+take_option(void *ctx, int id, const char *value)
 {
-	struct ctl_args a;
-	const char *value;
+	struct screen *s = ctx;
 	char *end;
-	int id, code = -1;
 
-	ctl_args_init(&a, s->common.verb, argc, argv);
-	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
-		switch (id) {
-		case CTL_BAD: return CTL_USAGE;
-		case CTL_HELPED: return ctl_finish(CTL_OK);
-		case CTL_POSITIONAL: return ctl_usage(s->common.verb, "what is \"%s\"?", value);
-		case O_ONCE: s->once = true; break;
-		case O_EVERY:
-			s->every_s = (unsigned)strtoul(value, &end, 10);
-			if (*end || s->every_s < 1 || s->every_s > 3600)
-				return ctl_usage(
-				    s->common.verb, "--every %s: want 1 to 3600 seconds", value);
-			break;
-		default: ctl_common_take(&s->common, id, value, &code);
-		}
+	switch (id) {
+	case O_ONCE: s->once = true; return -1;
+	case O_EVERY:
+		s->every_s = (unsigned)strtoul(value, &end, 10);
+		if (!*end && s->every_s >= 1 && s->every_s <= 3600)
+			return -1;
+		return ctl_usage(s->common.verb, "--every %s: want 1 to 3600 seconds", value);
+	default: return ctl_usage(s->common.verb, "what is \"%s\"?", value);
 	}
-	return code;
 }
 
 static int
@@ -315,9 +369,11 @@ run(int argc, char **argv)
 	struct proto_client *daemon;
 
 	ctl_common_init(&s.common, &ctl_verb_top);
-	int code = read_args(&s, argc, argv);
+	int code = ctl_args_read(&s.common, argc, argv, take_option, &s);
 	if (code >= 0)
 		return code;
+	if (!s.once && s.common.format != CTL_TABLE)
+		return ctl_usage(s.common.verb, "--json and --csv want --once");
 	if (!s.once && (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO) || !getenv("TERM"))) {
 		ctl_error("top needs a terminal; --once prints one picture");
 		return CTL_FAILED;
@@ -339,12 +395,13 @@ run(int argc, char **argv)
 const struct ctl_verb ctl_verb_top = {
 	.name = "top",
 	.group = "look",
-	.usage = "[FILTER...] [--every SECONDS]",
+	.usage = "[FILTER...] [--every SECONDS] [--once [--json|--csv]]",
 	.summary = "live: products and hosts by rate, verdicts, worker load, losses",
 	.about = "Keys: p products, h hosts; sort by b bytes/s, f flows/s, t total, n name; / "
 		 "filter; space pause;\n"
 		 "? help; q quit.",
-	.examples = "phonehome top\nphonehome top --country US\nphonehome top --once --every 5",
+	.examples =
+	    "phonehome top\nphonehome top --country US\nphonehome top --once --every 5 --json",
 	.opts = opts,
 	.run = run,
 };

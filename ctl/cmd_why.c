@@ -33,7 +33,9 @@ struct why {
 	    *kept; /* the newest of each signature, for a host; the newest, for a flow */
 	char *sensors[KEEP_MAX];
 	unsigned n, max;
-	unsigned rows;
+	struct store_row *rows;
+	unsigned n_rows, cap_rows;
+	struct ctl_print *json; /* NULL: text */
 };
 
 /* --- which records --- */
@@ -140,7 +142,7 @@ sure_because(const struct clf_event *e)
 
 	for (unsigned i = 0; i < e->n_evidence && i < CLF_EVIDENCE_MAX; i++)
 		if (sig_field_grade(e->evidence[i].field) > confidence)
-			return "what was read is plainer than that; the pack itself is no surer";
+			return "what was read is surer than that, the pack's signature is not";
 	return confidence < SIG_CONF_MAX && why[confidence] ? why[confidence] : "no evidence";
 }
 
@@ -157,18 +159,6 @@ tell_evidence(const struct clf_event *e, unsigned *step)
 		printf("  %u. packet %u of the flow showed %s = %s\n", (*step)++, ev->packet,
 		    sig_field_name(ev->field), show(e, ev->value, value));
 	}
-}
-
-/* A fact of the packs, as a person reads it. */
-static const char *
-show_fact(const struct clf_event *e, struct clf_str s, char out[static TEXT_MAX])
-{
-	char *fact = ctl_fact_shown(show(e, s, out));
-
-	if (fact)
-		snprintf(out, TEXT_MAX, "%s", fact);
-	free(fact);
-	return out;
 }
 
 /* What the pack itself adds: source and traps. Packs are optional here. */
@@ -201,10 +191,11 @@ tell_signature(const struct clf_event *e, const struct sig_ruleset *rules, unsig
 		return;
 	}
 	show(e, e->signature, id);
-	printf("  %u. signature %s (pack %s) says: %s %s, %s, seat %s\n", (*step)++, id,
-	    show(e, e->pack_version, version), show_fact(e, e->vendor, vendor),
-	    show_fact(e, e->product, product), sig_function_name(e->function),
+	char *said = ctl_product_shown(show(e, e->vendor, vendor), show(e, e->product, product));
+	printf("  %u. signature %s (pack %s) says: %s, %s, seat %s\n", (*step)++, id,
+	    show(e, e->pack_version, version), said ? said : "?", sig_function_name(e->function),
 	    show(e, e->country, country));
+	free(said);
 	tell_source(rules, id);
 	for (unsigned i = 0; i < e->n_others && i < CLF_OTHERS_MAX; i++)
 		printf("     also matched, and lost: %s\n", show(e, e->others[i], other));
@@ -249,35 +240,79 @@ tell(const struct clf_event *e, const char *sensor, const struct sig_ruleset *ru
 }
 
 /* Rows outlive records: what is left to say when the flows themselves are gone. */
-static bool
-tell_row(void *ctx, const struct store_row *row)
+static void
+tell_row(const struct store_row *row)
 {
-	struct why *w = ctx;
 	char first[CTL_HUMAN_MAX], last[CTL_HUMAN_MAX];
+	char *product = ctl_product_shown(row->vendor, row->product);
 
-	w->rows++;
-	if (w->common.format == CTL_JSON)
-		return true;
-	char *vendor = ctl_fact_shown(row->vendor ? row->vendor : "?");
-	char *product = ctl_fact_shown(row->product ? row->product : "?");
-	printf("%s %s %s %s (%s), %s: %llu flow%s from %s to %s, %s, by signature %s%s\n",
-	    row->host,
+	ctl_human_time(row->first_seen_us, first);
+	ctl_human_time(row->last_seen_us, last);
+	bool once = strcmp(first, last) == 0;
+	printf("%s %s %s (%s), %s: %llu flow%s %s %s%s%s, %s, by signature %s%s\n", row->host,
 	    row->function == SIG_FN_PORTAL ? "runs nothing by that: somebody there reads pages of"
 					   : "runs",
-	    vendor ? vendor : "?", product ? product : "?", row->country ? row->country : "?",
+	    product ? product : "?", row->country ? row->country : "?",
 	    sig_function_name(row->function), (unsigned long long)row->flows,
-	    row->flows == 1 ? "" : "s", ctl_human_time(row->first_seen_us, first),
-	    ctl_human_time(row->last_seen_us, last), sig_confidence_name(row->confidence),
+	    row->flows == 1 ? "" : "s", once ? "at" : "from", first, once ? "" : " to ",
+	    once ? "" : last, sig_confidence_name(row->confidence),
 	    row->signature ? row->signature : "?",
 	    row->forwarder ? "; it speaks for other hosts (forwarder)" : "");
-	free(vendor);
 	free(product);
 	if (row->dns_only)
 		printf(
 		    "     only DNS questions were seen: it asked for the name, no more is known\n");
 	for (unsigned i = 0; i < row->n_names; i++)
 		printf("     %s\n", row->names[i]);
+}
+
+static bool
+on_row(void *ctx, const struct store_row *row)
+{
+	struct why *w = ctx;
+
+	if (w->n_rows == w->cap_rows) {
+		unsigned cap = w->cap_rows ? w->cap_rows * 2 : 64;
+		struct store_row *more = reallocarray(w->rows, cap, sizeof(*more));
+		if (!more)
+			return false;
+		w->rows = more;
+		w->cap_rows = cap;
+	}
+	if (store_row_copy(row, &w->rows[w->n_rows]) < 0)
+		return false;
+	w->n_rows++;
 	return true;
+}
+
+/* One order, wherever the rows come from. */
+static int
+by_product(const void *pa, const void *pb)
+{
+	const struct store_row *a = pa, *b = pb;
+	int c = ctl_host_compare(a->host, b->host);
+
+	c = c ? c : strcmp(a->vendor_id ? a->vendor_id : "", b->vendor_id ? b->vendor_id : "");
+	c = c ? c : strcmp(a->product_id ? a->product_id : "", b->product_id ? b->product_id : "");
+	c = c ? c : (int)a->function - (int)b->function;
+	return c ? c : strcmp(a->sensor ? a->sensor : "", b->sensor ? b->sensor : "");
+}
+
+static void
+tell_rows(struct why *w)
+{
+	if (w->n_rows > 0)
+		qsort(w->rows, w->n_rows, sizeof(*w->rows), by_product);
+	for (unsigned i = 0; i < w->n_rows; i++) {
+		if (w->json)
+			ctl_print_object(w->json, proto_row_json(&w->rows[i]), NULL);
+		else
+			tell_row(&w->rows[i]);
+		store_row_free(&w->rows[i]);
+	}
+	free(w->rows);
+	if (w->n_rows > 0 && !w->json)
+		putchar('\n');
 }
 
 /* --- the argument --- */
@@ -332,27 +367,25 @@ answer(struct why *w, struct ctl_source *source)
 
 	f.limit = 0;
 	f.forwarders = true;
+	if (w->common.format == CTL_JSON)
+		w->json = ctl_print_new(stdout, CTL_JSON, (const struct ctl_column[]){ { 0 } });
 	int code = ctl_source_records(source, &f, after, on_record, w);
 	if (code == CTL_OK && w->is_host)
-		code = ctl_source_rows(source, &f, tell_row, w);
-	if (w->rows > 0 && w->common.format == CTL_TABLE)
-		putchar('\n');
+		code = ctl_source_rows(source, &f, on_row, w);
+	tell_rows(w);
 	if (w->n > 0 && w->common.format == CTL_TABLE)
 		(void)ctl_packs_load(w->common.packs, &rules);
-	struct ctl_print *p = w->common.format == CTL_JSON
-				  ? ctl_print_new(
-					stdout, CTL_JSON, (const struct ctl_column[]){ { 0 } })
-				  : NULL;
 	for (unsigned i = 0; i < w->n; i++) {
-		if (p)
-			ctl_print_object(p, proto_record_json(&w->kept[i], w->sensors[i]), NULL);
+		if (w->json)
+			ctl_print_object(
+			    w->json, proto_record_json(&w->kept[i], w->sensors[i]), NULL);
 		else
 			tell(&w->kept[i], w->sensors[i], rules);
 		free(w->sensors[i]);
 	}
-	if (p)
-		ctl_print_end(p);
-	if (w->n + w->rows == 0 && code == CTL_OK) {
+	if (w->json)
+		ctl_print_end(w->json);
+	if (w->n + w->n_rows == 0 && code == CTL_OK) {
 		ctl_error("%s: nothing is known of %s", ctl_source_name(source), w->what);
 		code = CTL_FAILED;
 	}
@@ -396,9 +429,11 @@ const struct ctl_verb ctl_verb_why = {
 	.group = "look",
 	.usage = "HOST | IP:PORT | IP:PORT-IP:PORT | NAME",
 	.summary = "the evidence behind a host, a flow or a name, step by step",
-	.about = "For a host: its inventory and the newest flow of each signature. For a flow or a "
-		 "name: the newest\n"
-		 "such flows. What the packs say of the signature (source, traps) is added.",
+	.about =
+	    "For a host: its inventory and the newest flow of each signature. For a flow or a "
+	    "name: the newest such flows. What the packs say of the signature (source, traps) "
+	    "is added. With --json one list: of a host the rows as `report --json` gives them, "
+	    "then flow records.",
 	.examples = "phonehome why 10.1.2.3\n"
 		    "phonehome why 10.1.2.3:50123\n"
 		    "phonehome why 10.1.2.3:50123-203.0.113.7:443\n"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl/cli.h"
+#include "ctl/packs.h"
 #include "ctl/proto/filter.h"
 #include "ctl/proto/json.h"
 #include "signatures/base/yaml.h"
@@ -162,8 +163,13 @@ ctl_common_take(struct ctl_common *c, int id, const char *value, int *ret_exit)
 	bool ok = true;
 
 	switch (id) {
-	case CTL_O_JSON: c->format = CTL_JSON; return true;
-	case CTL_O_CSV: c->format = CTL_CSV; return true;
+	case CTL_O_JSON:
+	case CTL_O_CSV:
+		ok = c->format == CTL_TABLE || c->format == (id == CTL_O_CSV ? CTL_CSV : CTL_JSON);
+		c->format = id == CTL_O_CSV ? CTL_CSV : CTL_JSON;
+		if (!ok)
+			*ret_exit = ctl_usage(c->verb, "--json or --csv: one of them");
+		return true;
 	case CTL_O_STORE: c->store = value; return true;
 	case CTL_O_SOCKET: c->socket = value; return true;
 	case CTL_O_PASSWORD_FILE: c->password_file = value; return true;
@@ -183,36 +189,35 @@ ctl_common_take(struct ctl_common *c, int id, const char *value, int *ret_exit)
 	return true;
 }
 
+struct words {
+	const struct ctl_verb *verb;
+	const char **at;
+	unsigned n, max;
+};
+
+static int
+take_argument(void *ctx, int id, const char *value)
+{
+	struct words *w = ctx;
+
+	(void)id;
+	if (w->n >= w->max)
+		return ctl_usage(w->verb, "what is \"%s\" here? usage: phonehome %s %s", value,
+		    w->verb->name, w->verb->usage);
+	w->at[w->n++] = value;
+	return -1;
+}
+
 int
 ctl_common_args(struct ctl_common *c, int argc, char **argv, const char **ret_args, unsigned max,
     unsigned *ret_n)
 {
-	struct ctl_args a;
-	const char *value;
-	unsigned n = 0;
-	int id, code = -1;
+	struct words w = { .verb = c->verb, .at = ret_args, .max = max };
+	int code = ctl_args_read(c, argc, argv, take_argument, &w);
 
-	ctl_args_init(&a, c->verb, argc, argv);
-	while ((id = ctl_args_next(&a, &value)) != CTL_END) {
-		if (id == CTL_BAD)
-			return CTL_USAGE;
-		if (id == CTL_HELPED)
-			return ctl_finish(CTL_OK);
-		if (id == CTL_POSITIONAL) {
-			if (n >= max)
-				return ctl_usage(c->verb,
-				    "what is \"%s\" here? usage: phonehome %s %s", value,
-				    c->verb->name, c->verb->usage);
-			ret_args[n++] = value;
-			continue;
-		}
-		ctl_common_take(c, id, value, &code);
-		if (code >= 0)
-			return code;
-	}
-	if (ret_n)
-		*ret_n = n;
-	return -1;
+	if (code < 0 && ret_n)
+		*ret_n = w.n;
+	return code;
 }
 
 /* One line, whatever bytes the arguments held. */
@@ -261,6 +266,14 @@ ctl_usage(const struct ctl_verb *verb, const char *fmt, ...)
 	say(prefix, with_hint, ap);
 	va_end(ap);
 	return CTL_USAGE;
+}
+
+void
+ctl_nothing(const struct ctl_common *c, const char *where)
+{
+	ctl_note("%s: nothing that matches", where);
+	ctl_note_unknown(c->packs, c->filter.vendor, false);
+	ctl_note_unknown(c->packs, c->filter.product, false);
 }
 
 /* Has the reader of stdout gone away? An earlier write may have met the error and lost its errno.

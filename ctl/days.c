@@ -21,30 +21,43 @@ ctl_day_text(int64_t day, char out[static 16])
 	out[10] = '\0';
 }
 
+static void
+free_product(struct ctl_day_product *p)
+{
+	free(p->vendor_id);
+	free(p->product_id);
+	free(p->vendor);
+	free(p->product);
+	free(p->country);
+	free(p->hosts);
+}
+
 static struct ctl_day_product *
 product_of(struct ctl_days *d, const struct store_day *day)
 {
 	const char *vendor = day->vendor_id ? day->vendor_id : "";
-	const char *product = day->product ? day->product : day->product_id ? day->product_id : "";
+	const char *product = day->product_id ? day->product_id : "";
 	uint64_t hash = sig_hash(product, strlen(product), sig_hash(vendor, strlen(vendor), 1));
 
 	for (unsigned i = 0; i < d->n; i++)
-		if (d->products[i].hash == hash && strcmp(d->products[i].vendor, vendor) == 0 &&
-		    strcmp(d->products[i].product, product) == 0)
+		if (d->products[i].hash == hash && strcmp(d->products[i].vendor_id, vendor) == 0 &&
+		    strcmp(d->products[i].product_id, product) == 0)
 			return &d->products[i];
 	if (d->n == DAYS_PRODUCTS_MAX)
 		return NULL;
 	struct ctl_day_product *p = &d->products[d->n];
 	*p = (struct ctl_day_product){
-		.vendor = strdup(vendor),
-		.product = strdup(product),
+		.vendor_id = strdup(vendor),
+		.product_id = strdup(product),
+		.vendor = strdup(day->vendor ? day->vendor : vendor),
+		.product = strdup(day->product ? day->product : product),
+		.country = strdup(day->country ? day->country : ""),
 		.hash = hash,
 		.hosts = calloc(d->n_days, sizeof(*p->hosts)),
 	};
-	if (!p->vendor || !p->product || !p->hosts) {
-		free(p->vendor);
-		free(p->product);
-		free(p->hosts);
+	if (!p->vendor_id || !p->product_id || !p->vendor || !p->product || !p->country ||
+	    !p->hosts) {
+		free_product(p);
 		return NULL;
 	}
 	d->n++;
@@ -130,14 +143,21 @@ ctl_days_load(struct ctl_days *d, const struct ctl_common *c)
 	return code;
 }
 
+int
+ctl_day_product_compare(const struct ctl_day_product *a, const struct ctl_day_product *b)
+{
+	int c = strcmp(a->vendor, b->vendor);
+
+	c = c ? c : strcmp(a->product, b->product);
+	c = c ? c : strcmp(a->vendor_id, b->vendor_id);
+	return c ? c : strcmp(a->product_id, b->product_id);
+}
+
 void
 ctl_days_free(struct ctl_days *d)
 {
-	for (unsigned i = 0; i < d->n; i++) {
-		free(d->products[i].vendor);
-		free(d->products[i].product);
-		free(d->products[i].hosts);
-	}
+	for (unsigned i = 0; i < d->n; i++)
+		free_product(&d->products[i]);
 	free(d->products);
 	ctl_seen_free(&d->seen);
 }

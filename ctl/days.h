@@ -9,7 +9,8 @@
 enum { DAYS_MAX = 3660, DAYS_PRODUCTS_MAX = 4096 };
 
 struct ctl_day_product {
-	char *vendor, *product; /* vendor's id, product's name */
+	char *vendor_id, *product_id;
+	char *vendor, *product, *country; /* names, as the first row says them; country may be "" */
 	uint64_t hash;
 	uint32_t *hosts; /* one number a day */
 };
@@ -31,6 +32,8 @@ struct ctl_days {
 /* Days [first, last] by the filter's since and until. Exit code; said what is wrong. */
 int ctl_days_load(struct ctl_days *d, const struct ctl_common *c);
 void ctl_days_free(struct ctl_days *d);
+/* By vendor and product, the order in which they are shown. */
+int ctl_day_product_compare(const struct ctl_day_product *a, const struct ctl_day_product *b);
 /* "2026-11-22" */
 void ctl_day_text(int64_t day, char out[static 16]);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes and times as a person reads and writes them. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -36,6 +37,23 @@ scaled(uint64_t n, const char *unit, char *out)
 		snprintf(out, CTL_HUMAN_MAX, v < 9.95 ? "%.1f %c%s" : "%.0f %c%s", v,
 		    prefixes[step], unit);
 	return out;
+}
+
+int
+ctl_host_compare(const char *a, const char *b)
+{
+	bool six_a = strchr(a, ':') != NULL, six_b = strchr(b, ':') != NULL;
+	struct in6_addr in_a, in_b;
+	int c;
+
+	if (six_a != six_b)
+		return six_a ? 1 : -1;
+	if (!six_a)
+		return strverscmp(a, b);
+	if (inet_pton(AF_INET6, a, &in_a) == 1 && inet_pton(AF_INET6, b, &in_b) == 1 &&
+	    (c = memcmp(&in_a, &in_b, sizeof(in_a))) != 0)
+		return c;
+	return strcmp(a, b);
 }
 
 const char *

@@ -43,36 +43,39 @@ ctl_verb_find(const char *name)
 	return NULL;
 }
 
+static const struct {
+	const char *question, *verb;
+} questions[] = {
+	{ "who still runs Falcon?", "hosts falcon" },
+	{ "what would dropping telemetry of US vendors hit?",
+	    "policy simulate --country US --function telemetry" },
+	{ "did we get below last month?", "diff 30d now" },
+	{ "which hosts have not called for 30 days?", "hosts falcon --not-seen 30d" },
+	{ "who has moved to the replacement, who runs both?", "migration --from US,IL" },
+	{ "why is this host in the report?", "why 10.1.2.3" },
+	{ "what calls home in this capture?", "scan FILE.pcap" },
+};
+
 static void
 overview(FILE *to)
 {
 	const char *group = "";
 
-	fputs("phonehome: which security products on this network call home, whose they are, "
-	      "and on which hosts.\n\nusage: phonehome VERB [OPTION...] [ARGUMENT...]\n",
-	    to);
+	ctl_wrapped(to, 0, 0,
+	    "phonehome: which security products on this network call home, whose they are, and on "
+	    "which hosts.\n\nusage: phonehome VERB [OPTION...] [ARGUMENT...]");
 	for (const struct ctl_verb *const *v = ctl_verbs; *v; v++) {
 		if (!(*v)->group)
 			continue;
 		if (strcmp(group, (*v)->group) != 0)
 			fprintf(to, "\n%s:\n", (*v)->group);
 		group = (*v)->group;
-		fprintf(to, "  %-11s %s\n", (*v)->name, (*v)->summary);
+		ctl_verbs_list(to, v, 1, 13);
 	}
-	fputs(
-	    "\nquestions it answers:\n"
-	    "  who still runs Falcon?                                phonehome hosts falcon\n"
-	    "  what would dropping telemetry of US vendors hit?      phonehome policy simulate "
-	    "--country US --function telemetry\n"
-	    "  which hosts have not called for 30 days?              phonehome hosts falcon "
-	    "--not-seen 30d\n"
-	    "  did we get below last month?                          phonehome diff 30d now\n"
-	    "  who has moved to the replacement, who runs both?      phonehome migration --policy "
-	    "FILE\n"
-	    "  why is this host in the report?                       phonehome why 10.1.2.3\n"
-	    "  what calls home in this capture?                      phonehome scan FILE.pcap\n"
-	    "\nEvery verb explains itself, with examples: phonehome VERB --help\n",
-	    to);
+	fputs("\nquestions it answers:\n", to);
+	for (unsigned i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		fprintf(to, "  %s\n      phonehome %s\n", questions[i].question, questions[i].verb);
+	fputs("\nEvery verb explains itself, with examples: phonehome VERB --help\n", to);
 }
 
 static int

@@ -125,35 +125,23 @@ ctl_args_next(struct ctl_args *a, const char **ret_value)
 	return short_option(a, ret_value);
 }
 
-/* Text in paragraphs of the help, each line indented. */
-static void
-indented(FILE *to, const char *text)
+int
+ctl_args_read(struct ctl_common *c, int argc, char **argv, ctl_take_fn *take, void *ctx)
 {
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, "\n");
-		fprintf(to, n ? "  %.*s\n" : "%.*s\n", (int)n, p);
-		p += n + (p[n] == '\n');
-	}
-}
+	struct ctl_args a;
+	const char *value;
+	int id, code = -1;
 
-void
-ctl_verb_help(const struct ctl_verb *verb, FILE *to)
-{
-	fprintf(to, "phonehome %s: %s\n\nusage: phonehome %s %s\n", verb->name, verb->summary,
-	    verb->name, verb->usage);
-	if (verb->about)
-		fprintf(to, "\n%s\n", verb->about);
-	fputs("\noptions:\n", to);
-	for (const struct ctl_opt *o = verb->opts; o && o->name; o++) {
-		char left[64];
-
-		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
-		    o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name, o->arg ? " " : "",
-		    o->arg ? o->arg : "");
-		fprintf(to, "  %-26s  %s\n", left, o->help);
+	ctl_args_init(&a, c->verb, argc, argv);
+	while (code < 0 && (id = ctl_args_next(&a, &value)) != CTL_END) {
+		if (id == CTL_BAD)
+			return CTL_USAGE;
+		if (id == CTL_HELPED)
+			return ctl_finish(CTL_OK);
+		if (id == CTL_POSITIONAL || id < CTL_O_HELP)
+			code = take(ctx, id, value);
+		else
+			ctl_common_take(c, id, value, &code);
 	}
-	if (verb->examples) {
-		fputs("\nexamples:\n", to);
-		indented(to, verb->examples);
-	}
+	return code;
 }

@@ -19,4 +19,8 @@ int ctl_packs_load(const char *given, struct sig_ruleset **ret_rules);
 int
 ctl_policy_load(const char *path, const struct sig_ruleset *rules, struct clf_policy **ret_policy);
 
+/* After an empty answer: a note where no pack knows a vendor or product of that name (`part`: with
+ * that in its name), and the nearest that there is. Silent for NULL, lists, and without packs. */
+void ctl_note_unknown(const char *packs, const char *name, bool part);
+
 #endif

@@ -18,9 +18,8 @@ ctl_colours(FILE *to)
 	return !(no && *no) && term && strcmp(term, "dumb") != 0 && isatty(fileno(to));
 }
 
-/* Columns, 0: no limit. */
-static unsigned
-width_of(FILE *to)
+unsigned
+ctl_width(FILE *to)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize ws;
@@ -56,7 +55,7 @@ ctl_print_new(FILE *to, enum ctl_format format, const struct ctl_column *columns
 	while (p->n < PRINT_COLUMNS_MAX && (columns[p->n].key || columns[p->n].title))
 		p->n++;
 	p->colours = format == CTL_TABLE && ctl_colours(to);
-	p->width = format == CTL_TABLE ? width_of(to) : 0;
+	p->width = format == CTL_TABLE ? ctl_width(to) : 0;
 	return p;
 }
 
@@ -90,6 +89,7 @@ json_value(const struct ctl_value *v)
 	case CTL_K_UINT:
 	case CTL_K_BYTES: return json_integer((json_int_t)v->u);
 	case CTL_K_INT: return json_integer((json_int_t)v->i);
+	case CTL_K_REAL: return json_real(v->d);
 	case CTL_K_BOOL: return json_boolean(v->u);
 	case CTL_K_TIME: proto_time_format(v->u, time); return json_string(time);
 	case CTL_K_LIST:
@@ -174,6 +174,7 @@ csv_value(FILE *to, const struct ctl_value *v)
 	case CTL_K_UINT:
 	case CTL_K_BYTES: fprintf(to, "%llu", (unsigned long long)v->u); break;
 	case CTL_K_INT: fprintf(to, "%lld", (long long)v->i); break;
+	case CTL_K_REAL: fprintf(to, "%.3f", v->d); break;
 	case CTL_K_BOOL: fputs(v->u ? "true" : "false", to); break;
 	case CTL_K_TIME:
 		proto_time_format(v->u, time);

@@ -25,6 +25,7 @@ enum ctl_kind {
 	CTL_K_FACT, /* a pack's own words: proto_fact() */
 	CTL_K_UINT,
 	CTL_K_INT,
+	CTL_K_REAL,
 	CTL_K_BYTES,
 	CTL_K_TIME, /* microseconds since 1970; 0 is CTL_K_NONE */
 	CTL_K_BOOL, /* "yes" or nothing in a table */
@@ -38,6 +39,7 @@ struct ctl_value {
 		const char *text;
 		uint64_t u;
 		int64_t i;
+		double d;
 		struct {
 			char *const *item;
 			unsigned n;
@@ -65,10 +67,16 @@ ctl_number(enum ctl_kind kind, uint64_t v)
 	    struct ctl_value){ .kind = kind == CTL_K_TIME && v == 0 ? CTL_K_NONE : kind, .u = v };
 }
 
+/*
+ * `text` in exactly `width` columns of the screen, filled up or cut, which `mark` tells by a `~`.
+ * A text that was made to be shown (ctl_fact_shown(), or printable ASCII).
+ */
+void ctl_cell(char *out, size_t cap, const char *text, unsigned width, bool mark);
+
 struct ctl_column {
 	const char *key;   /* JSON member and CSV heading; NULL: only in tables */
 	const char *title; /* NULL: only in JSON and CSV */
-	unsigned min;	   /* width below which it is not cut; 0: never cut */
+	unsigned min;	   /* width below which it is not cut; 0: never; times: 10, may be days */
 	unsigned drop;	   /* > 0: left out of a table that is too wide, greater first */
 };
 
@@ -94,6 +102,8 @@ bool ctl_colours(FILE *to);
 /* A fact of the packs as this terminal can show it: UTF-8, or printable ASCII. Malloced; NULL: no
  * memory. */
 char *ctl_fact_shown(const char *text);
+/* "VENDOR PRODUCT", or the product alone where its name begins with the vendor's. As above. */
+char *ctl_product_shown(const char *vendor, const char *product);
 const char *ctl_tone_on(enum ctl_tone tone);
 #define CTL_TONE_OFF "\033[0m"
 

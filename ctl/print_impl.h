@@ -22,9 +22,11 @@ struct ctl_print {
 	/* tables only */
 	struct print_cell *held; /* n cells a row, PRINT_HOLD rows */
 	unsigned n_held;
-	bool settled;			    /* widths are fixed */
-	unsigned widths[PRINT_COLUMNS_MAX]; /* 0: not shown */
-	bool right[PRINT_COLUMNS_MAX];
+	bool settled;						 /* widths are fixed */
+	unsigned widths[PRINT_COLUMNS_MAX];			 /* 0: not shown */
+	bool right[PRINT_COLUMNS_MAX], times[PRINT_COLUMNS_MAX]; /* by what they hold */
+	bool filled[PRINT_COLUMNS_MAX];	  /* some cell is neither empty nor 0 */
+	bool left_out[PRINT_COLUMNS_MAX]; /* for want of room */
 };
 
 void ctl_table_row(struct ctl_print *p, const struct ctl_value *values);

@@ -9,7 +9,7 @@
 #include "ctl/print_impl.h"
 #include "ctl/proto/json.h"
 
-enum { GAP = 2, COMFORTABLE = 20 };
+enum { GAP = 2, COMFORTABLE = 20, READABLE = 14, DISPENSABLE = 3, DAY_LEN = 10 };
 
 char *
 ctl_value_joined(const struct ctl_value *v, const char *between, bool facts)
@@ -48,6 +48,23 @@ ctl_fact_shown(const char *text)
 	return utf8_locale() ? proto_fact(text) : proto_printable(text);
 }
 
+char *
+ctl_product_shown(const char *vendor, const char *product)
+{
+	size_t n = vendor ? strlen(vendor) : 0;
+	char *both = NULL, *shown;
+
+	if (!product)
+		product = "?";
+	if (n == 0 || (strncmp(product, vendor, n) == 0 && strchr(" ", product[n])))
+		return ctl_fact_shown(product);
+	if (asprintf(&both, "%s %s", vendor, product) < 0)
+		return NULL;
+	shown = ctl_fact_shown(both);
+	free(both);
+	return shown;
+}
+
 /* Columns on the screen of the first `most` of them, and the bytes they take. Cells are printable
  * ASCII, or UTF-8 from proto_fact(). */
 static unsigned
@@ -76,6 +93,21 @@ columns_of(const char *s, unsigned most, size_t *ret_bytes)
 	return width;
 }
 
+void
+ctl_cell(char *out, size_t cap, const char *text, unsigned width, bool mark)
+{
+	size_t bytes;
+	unsigned w = columns_of(text, UINT_MAX, NULL);
+
+	if (w <= width) {
+		snprintf(out, cap, "%s%*s", text, (int)(width - w), "");
+		return;
+	}
+	width -= mark && width > 0;
+	w = columns_of(text, width, &bytes);
+	snprintf(out, cap, "%.*s%s%*s", (int)bytes, text, mark ? "~" : "", (int)(width - w), "");
+}
+
 static char *
 cell_text(const struct ctl_value *v)
 {
@@ -86,6 +118,7 @@ cell_text(const struct ctl_value *v)
 	case CTL_K_FACT: return ctl_fact_shown(v->text);
 	case CTL_K_UINT: snprintf(text, sizeof(text), "%llu", (unsigned long long)v->u); break;
 	case CTL_K_INT: snprintf(text, sizeof(text), "%lld", (long long)v->i); break;
+	case CTL_K_REAL: snprintf(text, sizeof(text), "%.1f", v->d); break;
 	case CTL_K_BYTES: ctl_human_bytes(v->u, text); break;
 	case CTL_K_TIME: ctl_human_time(v->u, text); break;
 	case CTL_K_BOOL: return v->u ? strdup("yes") : NULL;
@@ -106,6 +139,13 @@ total_width(const struct ctl_print *p)
 	return sum > GAP ? sum - GAP : 0;
 }
 
+/* A column of times that may be shown as days. */
+static bool
+shows_days(const struct ctl_print *p, unsigned i)
+{
+	return p->times[i] && p->columns[i].min == DAY_LEN;
+}
+
 /* The widest column that may still shrink without going below `least` or its own least, or n. */
 static unsigned
 shrinkable(const struct ctl_print *p, unsigned least)
@@ -116,7 +156,7 @@ shrinkable(const struct ctl_print *p, unsigned least)
 		unsigned min = p->columns[i].min;
 		if (min > 0 && min < least)
 			min = least;
-		if (p->widths[i] == 0 || min == 0 || p->widths[i] <= min)
+		if (p->widths[i] == 0 || min == 0 || p->widths[i] <= min || p->times[i])
 			continue;
 		if (p->widths[i] - min > room) {
 			room = p->widths[i] - min;
@@ -126,38 +166,95 @@ shrinkable(const struct ctl_print *p, unsigned least)
 	return best;
 }
 
+/* The least wanted column that may be left out, n when there is none; an empty one before all. */
 static unsigned
-droppable(const struct ctl_print *p)
+droppable(const struct ctl_print *p, unsigned least)
 {
 	unsigned best = p->n, most = 0;
 
-	for (unsigned i = 0; i < p->n; i++)
-		if (p->widths[i] > 0 && p->columns[i].drop > most) {
-			most = p->columns[i].drop;
-			best = i;
-		}
+	for (unsigned i = 0; i < p->n; i++) {
+		unsigned drop = p->columns[i].drop && !p->filled[i] ? UINT_MAX : p->columns[i].drop;
+		if (p->widths[i] == 0 || drop < least || drop <= most)
+			continue;
+		most = drop;
+		best = i;
+	}
 	return best;
 }
 
-/* Long cells give way first, down to a width that still reads well; then columns that may be left
- * out go, least wanted first; then cells shrink to their least. */
+/* Shrinks cells, none below `least` or its own least, until the table fits. */
+static bool
+shrink(struct ctl_print *p, unsigned least)
+{
+	while (total_width(p) > p->width) {
+		unsigned i = shrinkable(p, least);
+		if (i == p->n)
+			return false;
+		p->widths[i]--;
+	}
+	return true;
+}
+
+/* Leaves columns out, least wanted first, none that is wanted more than `least`. */
+static bool
+leave_out(struct ctl_print *p, unsigned least)
+{
+	while (total_width(p) > p->width) {
+		unsigned i = droppable(p, least);
+		if (i == p->n)
+			return false;
+		p->widths[i] = 0;
+		p->left_out[i] = true;
+	}
+	return true;
+}
+
+static bool
+shorten_times(struct ctl_print *p)
+{
+	for (unsigned i = 0; i < p->n && total_width(p) > p->width; i++)
+		if (shows_days(p, i) && p->widths[i] > DAY_LEN)
+			p->widths[i] = DAY_LEN;
+	return total_width(p) <= p->width;
+}
+
+/* Leaving out a column may have made more room than was needed. */
+static void
+grow(struct ctl_print *p, const unsigned *natural)
+{
+	for (unsigned total; (total = total_width(p)) < p->width;) {
+		unsigned best = p->n;
+
+		for (unsigned i = 0; i < p->n; i++) {
+			unsigned more = p->times[i] ? natural[i] - p->widths[i] : 1;
+			if (p->widths[i] == 0 || p->widths[i] >= natural[i] ||
+			    total + more > p->width)
+				continue;
+			if (best == p->n || p->widths[i] < p->widths[best])
+				best = i;
+		}
+		if (best == p->n)
+			return;
+		p->widths[best] = p->times[best] ? natural[best] : p->widths[best] + 1;
+	}
+}
+
+/*
+ * Long cells give way first, down to a width that still reads well; then columns that hardly
+ * anybody misses go, times become days, cells shrink a little more; then whatever may be left out
+ * goes, and last cells shrink to their least.
+ */
 static void
 fit(struct ctl_print *p)
 {
-	while (p->width > 0 && total_width(p) > p->width) {
-		unsigned i = shrinkable(p, COMFORTABLE);
-		if (i == p->n) {
-			i = droppable(p);
-			if (i < p->n) {
-				p->widths[i] = 0;
-				continue;
-			}
-			i = shrinkable(p, 0);
-		}
-		if (i == p->n)
-			return;
-		p->widths[i]--;
-	}
+	unsigned natural[PRINT_COLUMNS_MAX];
+
+	if (p->width == 0)
+		return;
+	memcpy(natural, p->widths, sizeof(natural));
+	if (shrink(p, COMFORTABLE) || leave_out(p, DISPENSABLE) || shorten_times(p) ||
+	    shrink(p, READABLE) || leave_out(p, 1) || shrink(p, 0))
+		grow(p, natural);
 }
 
 static void
@@ -173,6 +270,12 @@ put_cell(struct ctl_print *p, unsigned col, const char *text, enum ctl_tone tone
 	size_t bytes = 0, len = text ? columns_of(text, UINT_MAX, NULL) : 0, w = p->widths[col];
 	bool cut = len > w && p->width > 0 && p->columns[col].min > 0;
 
+	if (cut && p->times[col]) { /* a day needs no sign that the hour is not shown */
+		fprintf(p->to, "%.*s", (int)w, text);
+		text = NULL;
+		len = w;
+		cut = false;
+	}
 	if (p->right[col] && len < w)
 		pad(p->to, (unsigned)(w - len));
 	if (p->colours && tone != CTL_PLAIN)
@@ -267,8 +370,12 @@ ctl_table_row(struct ctl_print *p, const struct ctl_value *values)
 			here[i].text = NULL;
 		}
 		here[i].tone = (uint8_t)values[i].tone;
-		if (k == CTL_K_UINT || k == CTL_K_INT || k == CTL_K_BYTES)
+		p->filled[i] |= here[i].text &&
+				!((k == CTL_K_UINT || k == CTL_K_BYTES) && values[i].u == 0);
+		if (k == CTL_K_UINT || k == CTL_K_INT || k == CTL_K_REAL || k == CTL_K_BYTES)
 			p->right[i] = true;
+		if (k == CTL_K_TIME)
+			p->times[i] = true;
 	}
 	if (!p->held && !p->settled)
 		p->held = calloc((size_t)PRINT_HOLD * p->n, sizeof(*p->held));
@@ -281,9 +388,27 @@ ctl_table_row(struct ctl_print *p, const struct ctl_value *values)
 	free_cells(here, p->n);
 }
 
+/* What a reader of the table does not see is told where it is. */
+static void
+tell_left_out(const struct ctl_print *p)
+{
+	char list[256] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->left_out[i] && p->filled[i] && n < sizeof(list))
+			n += (size_t)snprintf(
+			    list + n, sizeof(list) - n, "%s%s", n ? ", " : "", p->columns[i].title);
+	if (n == 0)
+		return;
+	fflush(p->to);
+	ctl_note("no room for %s: a wider terminal shows more, --json all", list);
+}
+
 void
 ctl_table_free(struct ctl_print *p)
 {
+	tell_left_out(p);
 	if (p->held)
 		free_cells(p->held, p->n_held * p->n);
 	free(p->held);

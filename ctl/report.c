@@ -121,7 +121,7 @@ by_key(const struct store_row *a, const struct store_row *b, enum ctl_sort sort)
 	case CTL_SORT_PRODUCT: return by_text(a->product, b->product);
 	case CTL_SORT_COUNTRY: return by_text(a->country, b->country);
 	case CTL_SORT_FUNCTION: return (int)a->function - (int)b->function;
-	case CTL_SORT_HOST: return by_text(a->host, b->host);
+	case CTL_SORT_HOST: return ctl_host_compare(a->host ? a->host : "", b->host ? b->host : "");
 	case CTL_SORT_FLOWS: return by_number(a->flows, b->flows);
 	case CTL_SORT_BYTES:
 		return by_number(a->bytes_up + a->bytes_down, b->bytes_up + b->bytes_down);

@@ -47,8 +47,8 @@ static const struct ctl_column all_columns[G_MAX] = {
 	[G_DOWN] = { "bytes_down", "DOWN", 0, 5 },
 	[G_DROPPED] = { "dropped", "DROPPED", 0, 7 },
 	[G_CONFIDENCE] = { "confidence", "SURE", 0, 4 },
-	[G_FIRST] = { "first_seen", "FIRST SEEN", 0, 8 },
-	[G_LAST] = { "last_seen", "LAST SEEN", 0, 1 },
+	[G_FIRST] = { "first_seen", "FIRST SEEN", 10, 8 },
+	[G_LAST] = { "last_seen", "LAST SEEN", 10, 1 },
 	[G_NAMES] = { "names", "EVIDENCE", 16, 0 },
 };
 
@@ -285,6 +285,8 @@ compare_groups(const void *pa, const void *pb, void *sort)
 	case CTL_SORT_COUNTRY: c = strcmp(or_empty(a->country), or_empty(b->country)); break;
 	default: break;
 	}
+	if (c == 0 && a->host && b->host)
+		c = ctl_host_compare(a->host, b->host);
 	return c ? c : strcmp(a->key, b->key);
 }
 

@@ -16,7 +16,7 @@ enum { DAYS_PAGE = 200 };
 struct known_row {
 	struct store_node node;
 	bool passes;
-	char *product;
+	char *product, *vendor, *country;
 	char id[]; /* of the row */
 };
 
@@ -56,7 +56,9 @@ learn(struct day_walk *w, const char *id, const redisReply *reply)
 	if (rds_row_of(reply, w->sensor, &row) == 0) {
 		k->passes = store_filter_row(&w->f, &w->net, &row);
 		k->product = row.product;
-		row.product = NULL;
+		k->vendor = row.vendor;
+		k->country = row.country;
+		row.product = row.vendor = row.country = NULL;
 		store_row_free(&row);
 	}
 	store_map_add(&w->known, &k->node, sig_hash(id, len, 0));
@@ -72,6 +74,8 @@ forget(struct day_walk *w)
 
 			w->known.bucket[i] = k->node.next;
 			free(k->product);
+			free(k->vendor);
+			free(k->country);
 			free(k);
 		}
 	free(w->known.bucket);
@@ -139,6 +143,8 @@ give_day(struct day_walk *w, const char *day, const redisReply *id)
 		.sensor = w->sensor,
 		.vendor_id = vendor,
 		.product = k->product ? k->product : product,
+		.vendor = k->vendor,
+		.country = k->country,
 		.product_id = product,
 		.host = host,
 		.function = (uint8_t)sig_function_parse(parts.function) };

@@ -284,7 +284,7 @@ give_day(sqlite3_stmt *s, const struct store_net *net, store_day_fn *fn, void *c
 {
 	struct store_day day = { .function = (uint8_t)sqlite3_column_int(s, 5) };
 	const char **const texts[] = { &day.sensor, &day.vendor_id, &day.product_id, &day.host };
-	char *own[5], text[11];
+	char *own[7], text[11];
 	bool more = true;
 
 	store_day_text((uint64_t)sqlite3_column_int64(s, 0), text);
@@ -292,9 +292,11 @@ give_day(sqlite3_stmt *s, const struct store_net *net, store_day_fn *fn, void *c
 	for (int i = 0; i < 4; i++)
 		*texts[i] = column(s, 1 + i, &own[i]);
 	day.product = column(s, 6, &own[4]);
+	day.vendor = column(s, 7, &own[5]);
+	day.country = column(s, 8, &own[6]);
 	if (day.function < SIG_FN_MAX && day.host && store_net_has_text(net, day.host))
 		more = fn(ctx, &day);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 7; i++)
 		free(own[i]);
 	return more;
 }
@@ -309,7 +311,8 @@ lite_days(struct store *store, const struct store_filter *f, store_day_fn *fn, v
 	int rc, step = SQLITE_DONE;
 
 	where_begin(&w,
-	    "SELECT d.day, d.sensor, d.vendor_id, d.product_id, d.host, d.function, r.product"
+	    "SELECT d.day, d.sensor, d.vendor_id, d.product_id, d.host, d.function, r.product,"
+	    " r.vendor, r.country"
 	    " FROM days d JOIN rows r ON r.host = d.host AND r.vendor_id = d.vendor_id"
 	    " AND r.product_id = d.product_id AND r.function = d.function AND r.sensor = d.sensor"
 	    " WHERE r.flows > 0");

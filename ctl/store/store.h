@@ -88,7 +88,8 @@ int store_records(struct store *store, const struct store_filter *filter, char a
 /* For `diff` and `trend`: distinct hosts per product per day that showed it. */
 struct store_day {
 	const char *day; /* "2026-11-22" UTC */
-	const char *sensor, *vendor_id, *product, *product_id, *host;
+	const char *sensor, *vendor_id, *product_id, *host;
+	const char *vendor, *product, *country; /* of the row, as it is now; may be NULL */
 	uint8_t function;
 };
 /* What went wrong last, one line, escaped; "" when nothing did. */

@@ -119,7 +119,7 @@ class Docs(command.Command):
     def commands(self):
         """(where, words) of every `phonehome ...` line in --help's examples, READMEs and pages."""
         for words in self.verbs():
-            help_text = self.run_it(*words, "--help")[0]
+            help_text = self.run_it(*words, "--help")[0].replace(" \\\n      ", " ")
             for line in help_text.split("\nexamples:\n")[1].splitlines() if "\nexamples:\n" in help_text else []:
                 yield " ".join(words) + " --help", line
         for name in ["README.md", "ctl/README.md", "signatures/README.md", "ctl/store/README.md"]:

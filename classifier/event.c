@@ -39,6 +39,7 @@ static const char *const tunnel_names[CLF_TUN_MAX] = {
 	[CLF_TUN_GTPU] = "gtp-u",
 	[CLF_TUN_ERSPAN] = "erspan",
 	[CLF_TUN_TZSP] = "tzsp",
+	[CLF_TUN_L2TP] = "l2tp",
 };
 
 const char *

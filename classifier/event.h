@@ -92,6 +92,7 @@ enum clf_tunnel {
 	CLF_TUN_GTPU,
 	CLF_TUN_ERSPAN,
 	CLF_TUN_TZSP,
+	CLF_TUN_L2TP,
 	CLF_TUN_MAX
 };
 const char *clf_tunnel_name(enum clf_tunnel t); /* "vxlan"; NULL for NONE */

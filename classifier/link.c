@@ -31,6 +31,32 @@ walk_llc(struct clf_walk *w)
 	return CLF_LY_ETHERTYPE;
 }
 
+/* A tag of fixed length, then the type of what follows. Like a tunnel's header, such a tag is not
+ * walked for one who wants to answer in the frame's own clothes. */
+static enum clf_layer
+pass_tag(struct clf_walk *w, uint32_t len)
+{
+	const uint8_t *h = clf_walk_take(w, len + 2);
+
+	if (h == NULL)
+		return CLF_LY_END;
+	w->type = clf_load16(h + len);
+	return CLF_LY_ETHERTYPE;
+}
+
+/* IEEE 802.1AE: with neither E nor C the frame is only signed, else nobody can read it. */
+static enum clf_layer
+walk_macsec(struct clf_walk *w)
+{
+	const uint8_t *h = clf_walk_take(w, 6);
+
+	if (h == NULL)
+		return CLF_LY_END;
+	if (h[0] & 0x8c) /* a later version, encrypted, changed */
+		return clf_walk_stop(w, CLF_P_UNSUPPORTED);
+	return pass_tag(w, h[0] & 0x20 ? 8 : 0);
+}
+
 enum clf_layer
 clf_walk_ethertype(struct clf_walk *w)
 {
@@ -55,6 +81,16 @@ clf_walk_ethertype(struct clf_walk *w)
 	case 0x8864: return CLF_LY_PPPOE;
 	case 0x880b: return CLF_LY_PPP;
 	default: break;
+	}
+	if (w->options & CLF_PARSE_TUNNELS) {
+		switch (w->type) {
+		case 0x894f: return CLF_LY_NSH;
+		case 0x8926: return pass_tag(w, 4); /* VN-Tag (802.1BR's forerunner) */
+		case 0x8909: return pass_tag(w, 6); /* Cisco's metadata: a security group */
+		case 0x892f: return pass_tag(w, 4); /* HSR */
+		case 0x88e5: return walk_macsec(w);
+		default: break;
+		}
 	}
 	return w->type <= 1500 ? walk_llc(w) : clf_walk_stop(w, CLF_P_NOT_IP);
 }

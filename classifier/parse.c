@@ -72,6 +72,7 @@ clf_walk_run(struct clf_walk *w, enum clf_layer layer)
 		case CLF_LY_PPP: layer = clf_walk_ppp(w); break;
 		case CLF_LY_PPPOE: layer = clf_walk_pppoe(w); break;
 		case CLF_LY_MPLS: layer = clf_walk_mpls(w); break;
+		case CLF_LY_NSH: layer = clf_walk_nsh(w); break;
 		case CLF_LY_IEEE802_11: layer = clf_walk_ieee802_11(w); break;
 		case CLF_LY_END: break;
 		}

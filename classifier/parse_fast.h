@@ -15,7 +15,17 @@
 
 #include "classifier/parse.h"
 
-enum { CLF_PORT_GTPU = 2152, CLF_PORT_VXLAN = 4789, CLF_PORT_GENEVE = 6081, CLF_PORT_TZSP = 37008 };
+enum {
+	CLF_PORT_L2TP = 1701,
+	CLF_PORT_GTPU = 2152,
+	CLF_PORT_VXLAN = 4789,
+	CLF_PORT_VXLAN_GPE = 4790,
+	CLF_PORT_GENEVE = 6081,
+	CLF_PORT_VXLAN_LINUX = 8472, /* before 4789 was assigned; still Linux's default */
+	CLF_PORT_TZSP = 37008
+};
+
+#define CLF_PORT_BIT(port) (1ULL << ((port)&63))
 
 static inline uint16_t
 clf_load16(const uint8_t *p)
@@ -38,8 +48,15 @@ clf_load32(const uint8_t *p)
 static inline bool
 clf_is_tunnel_port(uint16_t port)
 {
-	return port == CLF_PORT_VXLAN || port == CLF_PORT_GENEVE || port == CLF_PORT_GTPU ||
-	       port == CLF_PORT_TZSP;
+	const uint64_t maybe = CLF_PORT_BIT(CLF_PORT_L2TP) | CLF_PORT_BIT(CLF_PORT_GTPU) |
+			       CLF_PORT_BIT(CLF_PORT_VXLAN) | CLF_PORT_BIT(CLF_PORT_VXLAN_GPE) |
+			       CLF_PORT_BIT(CLF_PORT_GENEVE) | CLF_PORT_BIT(CLF_PORT_VXLAN_LINUX) |
+			       CLF_PORT_BIT(CLF_PORT_TZSP);
+
+	return (maybe & CLF_PORT_BIT(port)) &&
+	       (port == CLF_PORT_VXLAN || port == CLF_PORT_GENEVE || port == CLF_PORT_GTPU ||
+		   port == CLF_PORT_TZSP || port == CLF_PORT_VXLAN_GPE ||
+		   port == CLF_PORT_VXLAN_LINUX || port == CLF_PORT_L2TP);
 }
 
 /* Is the one's complement sum over an IPv4 header of 20 bytes right? */

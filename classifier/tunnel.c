@@ -248,25 +248,103 @@ plausible_ip(const struct sig_bytes *b)
 	return first >= 0x45 && (first <= 0x4f || first >> 4 == 6);
 }
 
+/* A network service header: what it carries. CLF_LY_END: not one we walk, or none at all. */
+static enum clf_layer
+nsh_carries(const struct sig_bytes *b)
+{
+	int first = sig_bytes_at(b, 0), words = sig_bytes_at(b, 1), type = sig_bytes_at(b, 2);
+
+	/* Version 0, no O bit; 6 words with metadata of type 1, 2 or more of type 2. */
+	if (first < 0 || (first & 0xe0) != 0 || type < 0)
+		return CLF_LY_END;
+	words &= 0x3f;
+	type &= 0x0f;
+	if (!(type == 1 && words == 6) && !(type == 2 && words >= 2))
+		return CLF_LY_END;
+	switch (sig_bytes_at(b, 3)) {
+	case 1:
+	case 2: return CLF_LY_IP;
+	case 3: return CLF_LY_ETHERNET;
+	case 5: return CLF_LY_MPLS;
+	default: return CLF_LY_END;
+	}
+}
+
+/* RFC 8300: steers a packet through services; the packet behind it is whole. */
+enum clf_layer
+clf_walk_nsh(struct clf_walk *w)
+{
+	enum clf_layer next = nsh_carries(&w->b);
+	int words = sig_bytes_at(&w->b, 1);
+
+	if (next == CLF_LY_END)
+		return clf_walk_stop(
+		    w, sig_bytes_left(&w->b) < 4 ? CLF_P_TRUNCATED : CLF_P_UNSUPPORTED);
+	return clf_walk_take(w, (unsigned)(words & 0x3f) * 4) ? next : CLF_LY_END;
+}
+
+/* The generic extension (draft-ietf-nvo3-vxlan-gpe): version 0, I and P, the protocol inside. */
+static enum clf_layer
+vxlan_generic(const uint8_t *h, const struct sig_bytes *in)
+{
+	if (h[0] != 0x0c || (h[1] | h[2]) != 0)
+		return CLF_LY_END;
+	switch (h[3]) {
+	case 1:
+	case 2: return plausible_ip(in) ? CLF_LY_IP : CLF_LY_END;
+	case 3: return plausible_ethernet(in) ? CLF_LY_ETHERNET : CLF_LY_END;
+	case 4: return nsh_carries(in) != CLF_LY_END ? CLF_LY_NSH : CLF_LY_END;
+	case 5: return CLF_LY_MPLS;
+	default: return CLF_LY_END;
+	}
+}
+
 /* RFC 7348; with the group policy extension bits left alone. */
 static enum clf_layer
-walk_vxlan(struct clf_walk *w)
+walk_vxlan(struct clf_walk *w, bool own_port)
 {
 	const uint8_t *h = clf_walk_take(w, 8);
+	enum clf_layer next;
 
 	if (h == NULL || h[7] != 0)
 		return CLF_LY_END;
-	/* The generic extension with Ethernet inside (draft-ietf-nvo3-vxlan-gpe): 0x0c, protocol 3.
-	 */
-	bool generic = h[0] == 0x0c && (h[1] | h[2]) == 0 && h[3] == 3;
-	if (!generic && (h[0] & 0x7f) != 0x08)
+	next = vxlan_generic(h, &w->b);
+	if (next != CLF_LY_ETHERNET && next != CLF_LY_END && !own_port)
 		return CLF_LY_END;
-	if (!generic && !(h[0] & 0x80) && (h[1] | h[2] | h[3]) != 0)
+	if (next == CLF_LY_END) {
+		if ((h[0] & 0x7f) != 0x08 || (!(h[0] & 0x80) && (h[1] | h[2] | h[3]) != 0) ||
+		    own_port || !plausible_ethernet(&w->b))
+			return CLF_LY_END;
+		next = CLF_LY_ETHERNET;
+	}
+	return clf_walk_enter(w, CLF_TUN_VXLAN, clf_load32(h + 4) >> 8) ? next : CLF_LY_END;
+}
+
+/* RFC 2661 3.1: version 2, data, with PPP inside. The ids of tunnel and session tell it apart. */
+static enum clf_layer
+walk_l2tp(struct clf_walk *w)
+{
+	const uint8_t *h = clf_walk_take(w, 2);
+
+	if (h == NULL || (h[0] & 0x80) || (h[0] & 0x34) || (h[1] & 0x0f) != 2 || (h[1] & 0xf0))
 		return CLF_LY_END;
-	if (!plausible_ethernet(&w->b))
+	if (h[0] & 0x40) { /* a length, of the whole message */
+		const uint8_t *len = clf_walk_take(w, 2);
+		if (len == NULL || clf_load16(len) != w->claimed + 4)
+			return CLF_LY_END;
+	}
+	const uint8_t *ids = clf_walk_take(w, 4);
+	if (ids == NULL || ((h[0] & 0x08) && clf_walk_take(w, 4) == NULL))
 		return CLF_LY_END;
-	return clf_walk_enter(w, CLF_TUN_VXLAN, clf_load32(h + 4) >> 8) ? CLF_LY_ETHERNET
-									: CLF_LY_END;
+	if (h[0] & 0x02) { /* an offset, and so many bytes of padding */
+		const uint8_t *off = clf_walk_take(w, 2);
+		if (off == NULL || clf_walk_take(w, clf_load16(off)) == NULL)
+			return CLF_LY_END;
+	}
+	struct clf_walk in = *w;
+	if (clf_walk_ppp(&in) == CLF_LY_END || !plausible_ip(&in.b))
+		return CLF_LY_END;
+	return clf_walk_enter(w, CLF_TUN_L2TP, clf_load32(ids)) ? CLF_LY_PPP : CLF_LY_END;
 }
 
 /* RFC 8926 3.4. */
@@ -355,7 +433,10 @@ clf_walk_udp_tunnel(struct clf_walk *w, uint16_t dst_port)
 	enum clf_layer next = CLF_LY_END;
 
 	switch (dst_port) {
-	case CLF_PORT_VXLAN: next = walk_vxlan(&in); break;
+	case CLF_PORT_VXLAN:
+	case CLF_PORT_VXLAN_LINUX: next = walk_vxlan(&in, false); break;
+	case CLF_PORT_VXLAN_GPE: next = walk_vxlan(&in, true); break;
+	case CLF_PORT_L2TP: next = walk_l2tp(&in); break;
 	case CLF_PORT_GENEVE: next = walk_geneve(&in); break;
 	case CLF_PORT_GTPU: next = walk_gtpu(&in); break;
 	case CLF_PORT_TZSP: next = walk_tzsp(&in); break;

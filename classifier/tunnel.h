@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The walker's state, and the encapsulations it can step through: MPLS, PPPoE, PPP, GRE (RFC 2784,
- * 2890, 7637, 2637), ERSPAN I-III, VXLAN (RFC 7348), GENEVE (RFC 8926), GTP-U (TS 29.281), TZSP.
+ * 2890, 7637, 2637), ERSPAN I-III, VXLAN (RFC 7348) and its generic extension, NSH (RFC 8300),
+ * GENEVE (RFC 8926), GTP-U (TS 29.281), TZSP, L2TP version 2 (RFC 2661).
  *
  * Private to parse.c, link.c and tunnel.c. A step reads its own header and names the next layer; on
  * failure it leaves the reason in pkt->parse and says CLF_LY_END. A tunnel over UDP is taken for
@@ -23,6 +24,7 @@ enum clf_layer {
 	CLF_LY_PPP,	  /* from the protocol field (address and control bytes allowed) on */
 	CLF_LY_PPPOE,
 	CLF_LY_MPLS,
+	CLF_LY_NSH,
 	CLF_LY_IEEE802_11
 };
 
@@ -91,6 +93,7 @@ bool clf_walk_enter(struct clf_walk *w, enum clf_tunnel kind, uint32_t id);
 enum clf_layer clf_walk_mpls(struct clf_walk *w);
 enum clf_layer clf_walk_pppoe(struct clf_walk *w);
 enum clf_layer clf_walk_ppp(struct clf_walk *w);
+enum clf_layer clf_walk_nsh(struct clf_walk *w);
 /* w->b stands at the GRE header. END with pkt->parse CLF_P_OK: not one we walk, the outer stays. */
 enum clf_layer clf_walk_gre(struct clf_walk *w);
 /* w->b stands at the UDP payload. END with pkt->parse CLF_P_OK: ordinary UDP. */

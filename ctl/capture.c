@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "signatures/base/bytes.h"
+#include "ctl/capture_link.h"
 
 enum { FILE_BUFFER = 256 << 10, ARENA = 1 << 20 };
 
@@ -20,34 +20,13 @@ struct ctl_capture {
 	uint64_t size, packets;
 	int dlt;
 	uint8_t link;
-	bool radiotap;
+	bool head;	   /* before each packet, of the link type's own */
 	bool ended, fault; /* no more to read; because of a fault that was not told yet */
 	bool have_next;	   /* a packet was read that did not fit into the last burst */
 	struct pcap_pkthdr next_head;
 	const u_char *next_data;
 	uint8_t *arena;
 	size_t arena_cap;
-};
-
-static const struct {
-	int dlt;
-	uint8_t link;
-} links[] = {
-	{ DLT_EN10MB, CLF_LINK_ETHERNET },
-	{ DLT_RAW, CLF_LINK_RAW_IP },
-	{ 101, CLF_LINK_RAW_IP }, /* LINKTYPE_RAW, where DLT_RAW is another number */
-	{ DLT_IPV4, CLF_LINK_RAW_IP },
-	{ DLT_IPV6, CLF_LINK_RAW_IP },
-	{ DLT_LINUX_SLL, CLF_LINK_SLL },
-	{ DLT_LINUX_SLL2, CLF_LINK_SLL2 },
-	{ DLT_NULL, CLF_LINK_NULL },
-	{ DLT_LOOP, CLF_LINK_LOOP },
-	{ DLT_PPP, CLF_LINK_PPP },
-	{ DLT_PPP_SERIAL, CLF_LINK_PPP_SERIAL },
-	{ DLT_C_HDLC, CLF_LINK_C_HDLC },
-	{ DLT_PPP_ETHER, CLF_LINK_PPPOE },
-	{ DLT_IEEE802_11, CLF_LINK_IEEE802_11 },
-	{ DLT_IEEE802_11_RADIO, CLF_LINK_IEEE802_11 },
 };
 
 static int
@@ -114,11 +93,7 @@ ctl_capture_open(const char *path, struct ctl_capture **ret_capture, char why[st
 		return -EBADMSG;
 	}
 	c->dlt = pcap_datalink(c->pcap);
-	c->link = CLF_LINK_OTHER;
-	c->radiotap = c->dlt == DLT_IEEE802_11_RADIO;
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-		if (links[i].dlt == c->dlt)
-			c->link = links[i].link;
+	c->link = (uint8_t)ctl_link_of(c->dlt, &c->head);
 	*ret_capture = c;
 	return 0;
 }
@@ -132,21 +107,6 @@ ctl_capture_close(struct ctl_capture *c)
 		pcap_close(c->pcap); /* closes the file too, but for stdin */
 	free(c->arena);
 	free(c);
-}
-
-/* Radiotap stands before the 802.11 header; its length is in its bytes 2 and 3, little-endian. */
-static void
-strip_radiotap(struct clf_frame *f)
-{
-	struct sig_bytes b = sig_bytes_of(f->data, f->len);
-
-	sig_bytes_skip(&b, 2);
-	uint32_t lo = sig_bytes_u8(&b), hi = sig_bytes_u8(&b), n = lo | hi << 8;
-	if (!sig_bytes_ok(&b) || n > f->len)
-		n = f->len;
-	f->data += n;
-	f->len -= n;
-	f->wire_len -= n < f->wire_len ? n : f->wire_len;
 }
 
 /* The packet at hand into the arena. False: no room left in this burst. */
@@ -178,8 +138,8 @@ take(struct ctl_capture *c, struct clf_frame *f, size_t *used, bool first)
 	};
 	*used += h->caplen;
 	c->have_next = false;
-	if (c->radiotap)
-		strip_radiotap(f);
+	if (c->head)
+		ctl_link_unwrap(c->dlt, f);
 	return true;
 }
 

@@ -215,6 +215,11 @@ print_blindness(const struct clf_engine_stats *s, uint64_t packets)
 	    (unsigned long long)packets, (unsigned long long)s->flows_ended,
 	    (unsigned long long)s->blind_flows[CLF_BLIND_NONE], (unsigned long long)flows,
 	    ctl_human_bytes(bytes, a), n ? ": " : "", list);
+	if (s->parse[CLF_P_UNSUPPORTED] > 0)
+		fprintf(stderr,
+		    "%llu packets were not read: encrypted below IP (MACsec), or of a kind "
+		    "that is not walked\n",
+		    (unsigned long long)s->parse[CLF_P_UNSUPPORTED]);
 	uint64_t full = s->table_full + s->inspect_full + s->stream_full + s->fragments_full;
 	if (full + s->events_lost > 0)
 		fprintf(stderr, "limits were reached %llu times, %llu events lost\n",

@@ -37,7 +37,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum clf_obs whole, part;
-	uint32_t len = 0;
+	uint32_t len = 0, passed = 0, rest = 0;
 	unsigned status = 0;
 	size_t cut;
 
@@ -51,13 +51,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	part = clf_http_request(sig_bytes_of(data, cut), &req);
 	if (part == CLF_OBS_MORE && req.need <= cut)
 		abort();
+	bool in_head = part == CLF_OBS_MORE && req.in_head;
 	whole = clf_http_request(sig_bytes_of(data, size), &req);
 	if (part != CLF_OBS_MORE && part != whole)
 		abort();
+	/* Where a head is said to go on, it does. */
+	if (in_head && whole != CLF_OBS_MORE &&
+	    clf_http_goes_on(sig_bytes_of(data, size), (uint32_t)cut))
+		abort();
 	check_request(data, size);
-	part = clf_http_chunked_end(sig_bytes_of(data, cut), &len);
+	part = clf_http_chunked_end(sig_bytes_of(data, cut), &passed);
 	whole = clf_http_chunked_end(sig_bytes_of(data, size), &len);
 	if ((part != CLF_OBS_MORE && part != whole) || (whole == CLF_OBS_DONE && len > size))
+		abort();
+	/* Without the chunks that were passed over the rest says the same. */
+	if (part == CLF_OBS_MORE &&
+	    (passed > cut ||
+		clf_http_chunked_end(sig_bytes_of(data + passed, size - passed), &rest) != whole ||
+		(whole == CLF_OBS_DONE && passed + rest != len)))
 		abort();
 	part = clf_http_status(sig_bytes_of(data, cut), &status, &len);
 	whole = clf_http_status(sig_bytes_of(data, size), &status, &len);

@@ -11,7 +11,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { BODY_MAX = 4096 };
+enum { BODY_MAX = 4096, FIRST_KINDS = 12, LATER_KINDS = 240 };
+
+/* The first twelve are chosen by any byte below 240, so that the corpus keeps its meaning. */
+static const struct {
+	enum { ETHERTYPE, PROTOCOL, PORT } field;
+	uint16_t value;
+} kinds[] = {
+	{ ETHERTYPE, 0x8847 },
+	{ ETHERTYPE, 0x8864 },
+	{ ETHERTYPE, 0x880b },
+	{ ETHERTYPE, 0x88a8 },
+	{ PROTOCOL, 47 },
+	{ PROTOCOL, 4 },
+	{ PROTOCOL, 41 },
+	{ PROTOCOL, 51 },
+	{ PORT, 4789 },
+	{ PORT, 6081 },
+	{ PORT, 2152 },
+	{ PORT, 37008 },
+	{ ETHERTYPE, 0x894f },
+	{ ETHERTYPE, 0x8926 },
+	{ ETHERTYPE, 0x8909 },
+	{ ETHERTYPE, 0x892f },
+	{ ETHERTYPE, 0x88e5 },
+	{ PORT, 4790 },
+	{ PORT, 8472 },
+	{ PORT, 1701 },
+};
 
 static void
 put16(uint8_t *p, size_t v)
@@ -23,25 +50,25 @@ put16(uint8_t *p, size_t v)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint16_t ethertypes[] = { 0x8847, 0x8864, 0x880b, 0x88a8 };
-	static const uint16_t ports[] = { 4789, 6081, 2152, 37008 };
-	static const uint8_t protocols[] = { 47, 4, 41, 51 };
 	struct sig_bytes in = sig_bytes_of(data, size);
-	uint8_t kind = sig_bytes_u8(&in) % 12, head[14 + 20 + 8] = { 0 };
+	uint8_t first = sig_bytes_u8(&in), head[14 + 20 + 8] = { 0 };
+	size_t kind = first < LATER_KINDS ? first % FIRST_KINDS : first - LATER_KINDS + FIRST_KINDS;
 	size_t n = sig_bytes_left(&in), at = 14;
 
-	if (n > BODY_MAX)
+	if (n > BODY_MAX || kind >= sizeof(kinds) / sizeof(kinds[0]))
 		return 0;
-	if (kind < 4) {
-		put16(head + 12, ethertypes[kind]);
+	if (kinds[kind].field == ETHERTYPE) {
+		put16(head + 12, kinds[kind].value);
 	} else {
+		bool udp = kinds[kind].field == PORT;
+
 		put16(head + 12, 0x0800);
 		head[14] = 0x45;
-		put16(head + 16, 20 + (kind < 8 ? 0 : 8) + n);
-		head[23] = kind < 8 ? protocols[kind - 4] : 17;
+		put16(head + 16, 20 + (udp ? 8 : 0) + n);
+		head[23] = udp ? 17 : (uint8_t)kinds[kind].value;
 		at += 20;
-		if (kind >= 8) {
-			put16(head + 36, ports[kind - 8]);
+		if (udp) {
+			put16(head + 36, kinds[kind].value);
 			put16(head + 38, 8 + n);
 			at += 8;
 		}

@@ -8,7 +8,8 @@ import ipaddress
 import struct
 
 LINKTYPE = {'null': 0, 'ethernet': 1, 'ppp': 9, 'raw': 101, 'chdlc': 104, 'wifi': 105, 'loop': 108,
-            'sll': 113, 'ppp-serial': 50, 'pppoe': 51, 'sll2': 276}
+            'sll': 113, 'ppp-serial': 50, 'pppoe': 51, 'sll2': 276, 'radiotap': 127, 'ppi': 192, 'pktap': 258,
+            'pflog': 117, 'enc': 109, 'nflog': 239, 'ppp-direction': 204}
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 START = 1_790_000_000_000_000  # microseconds since 1970, in 2026
 MAC_UP, MAC_DOWN = b'\x02\0\0\0\0\x01', b'\x02\0\0\0\0\x02'

@@ -10,7 +10,7 @@
  * lost by the wire); the rate is what the wire sustains. Frames are of RFC 2544's sizes, of many
  * flows, both directions of each. Frame n is made from n alone, so that one that comes back is
  * compared in every byte. WINDOW 0: as many as the rings take, whatever comes back. SIGTERM ends
- * the sending early. The outcome is one line of JSON.
+ * the sending early. The outcome is one line of JSON; the ports stay until stdin ends.
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -211,6 +211,8 @@ main(int argc, char **argv)
 		    way[i].missing, way[i].changed, way[i].bytes);
 	printf("]}\n");
 	fflush(stdout);
+	while (getchar() != EOF)
+		;
 	for (uint16_t port = 0; port < 2; port++) {
 		(void)rte_eth_dev_stop(port);
 		(void)rte_eth_dev_close(port);

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reload: packs and policy are read and compiled by a helper thread while workers go on, and
- * published when all was good. A bad file leaves the running pair as it was and says where.
+ * published when all was good. A bad file leaves the running pair as it was and says where. The
+ * thread gives way to the others: where they must share a processor with it, it takes a tenth.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "dataplane/plane.h"
 
-enum { REAP_EVERY_MS = 100 };
+enum {
+	REAP_EVERY_MS = 100,
+	GIVE_WAY = 10 /* of nice(2): lower, and a busy machine would never reload */
+};
 
 struct dp_reload {
 	struct dp_plane *plane;
@@ -68,6 +73,7 @@ run(void *arg)
 	struct dp_reload *r = arg;
 	struct timespec until;
 
+	(void)setpriority(PRIO_PROCESS, 0, GIVE_WAY); /* of this thread alone, on Linux */
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
 		if (!r->asked) {

@@ -96,17 +96,21 @@ dp_rules_publish(struct dp_rules_slot *slot, struct dp_rules *rules)
 unsigned
 dp_rules_reap(struct dp_rules_slot *slot)
 {
-	unsigned kept = 0;
+	struct dp_rules *done[DP_RETIRED_MAX];
+	unsigned kept = 0, n_done = 0;
 
+	/* Nobody who reads what is active waits until old pairs are freed. */
 	pthread_mutex_lock(&slot->lock);
 	for (unsigned i = 0; i < slot->n_retired; i++) {
 		if (rte_rcu_qsbr_check(slot->qsbr, slot->retired[i]->token, false) == 1)
-			dp_rules_free(slot->retired[i]);
+			done[n_done++] = slot->retired[i];
 		else
 			slot->retired[kept++] = slot->retired[i];
 	}
 	slot->n_retired = kept;
 	pthread_mutex_unlock(&slot->lock);
+	while (n_done > 0)
+		dp_rules_free(done[--n_done]);
 	return kept;
 }
 

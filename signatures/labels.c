@@ -162,15 +162,16 @@ labels_refine(enum sig_function from, enum sig_function to)
 size_t
 labels_parent(const char *id)
 {
-	size_t len = strlen(id);
+	static const char mark[] = "-label-";
+	const char *last = NULL, *f;
 
-	for (unsigned i = 0; i < LABEL_FUNCTIONS; i++) {
-		char end[32];
-		size_t n = (size_t)snprintf(end, sizeof(end), "-label-%s",
-		    sig_function_name((enum sig_function)label_functions[i]));
-
-		if (len > n && strcmp(id + len - n, end) == 0)
-			return len - n;
-	}
+	for (const char *at = id; (at = strstr(at, mark)) != NULL; at++)
+		last = at;
+	if (!last || last == id)
+		return 0;
+	f = last + sizeof(mark) - 1;
+	for (unsigned i = 0; i < LABEL_FUNCTIONS; i++)
+		if (strcmp(f, sig_function_name((enum sig_function)label_functions[i])) == 0)
+			return (size_t)(last - id);
 	return 0;
 }

@@ -3,15 +3,18 @@
  * How long frames take through an inline pair: sends at a steady rate into both ends, each frame
  * with the time at which it was due, and looks at the clock when it comes out of the other end.
  *
- *   wire_clock EAL-ARGUMENTS -- RATE SECONDS
+ *   wire_clock EAL-ARGUMENTS < ROUNDS
  *
- * RATE: frames a second over both directions; 0: as many as come back. No more than WINDOW are
- * under way in a direction, fewer than a ring holds: what is missing was lost by the wire. The two
- * DPDK ports that the EAL arguments make are the wire's ends. A frame counts from when it was due,
- * so that a wire that lets its sender wait does not look fast. 64-byte frames (60 without FCS) of
- * FLOWS flows, UDP. One thread sends and receives, at real-time priority where it may, and sleeps
- * between two batches, so that other threads of its processor have their turn. Prints one line of
- * JSON: frames sent and lost, frames a second, microseconds at some shares.
+ * Each line of ROUNDS is "RATE SECONDS". RATE: frames a second over both directions; 0: as many as
+ * come back. No more than WINDOW are under way in a direction, fewer than a ring holds: what is
+ * missing was lost by the wire. The two DPDK ports that the EAL arguments make are the wire's ends.
+ * A frame counts from when it was due, so that a wire that lets its sender wait does not look fast.
+ * 64-byte frames (60 without FCS) of FLOWS flows, UDP. One thread sends and receives, at real-time
+ * priority where it may, and sleeps between two batches, so that other threads of its processor
+ * have their turn. Prints one line of JSON: frames sent and lost, and when the first of these was
+ * sent; frames a second; microseconds at some shares; and `away`, the share of the time in which
+ * the clock itself did not look: it had no processor for AWAY_US or more, and what it tells of
+ * these moments is its own lateness.
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -30,10 +33,12 @@
 enum { FLOWS = 1024, BURST = 32, DESC = 1024, BUFFERS = 8192, FRAME = 60, WINDOW = 448 };
 enum { BATCH_NS = 20000, WARM_MS = 300, GIVE_UP_S = 5 };
 enum { STEPS = 2000000 }; /* of the histogram, STEP_NS each; the last one holds all beyond */
-enum { STEP_NS = 100 };
+enum { STEP_NS = 100, AWAY_US = 500 };
+enum { AT_DUE = 42, AT_NUMBER = 50 }; /* in a frame, behind the UDP header */
 
 static uint32_t histogram[STEPS];
-static uint64_t sent[2], received[2], most;
+static uint64_t sent[2], received[2], next[2], out_of_order, most;
+static uint64_t missing_due; /* of the first that did not come, 0: none */
 static double ns_per_tick;
 
 static void
@@ -61,6 +66,20 @@ make_frame(uint8_t *f, unsigned dir, uint64_t n)
 	memcpy(f + 34, &udp, 8);
 }
 
+/* Frames of a direction come in the order in which they were sent; a gap tells which one is
+ * missing. */
+static void
+check_number(unsigned dir, const uint8_t *frame, uint64_t due)
+{
+	uint64_t number;
+
+	memcpy(&number, frame + AT_NUMBER, sizeof(number));
+	if (number > next[dir] && missing_due == 0)
+		missing_due = due;
+	out_of_order += number < next[dir];
+	next[dir] = number + 1;
+}
+
 static unsigned
 take(unsigned dir, bool count)
 {
@@ -69,9 +88,11 @@ take(unsigned dir, bool count)
 	uint64_t now = rte_rdtsc();
 
 	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *f = rte_pktmbuf_mtod(m[i], const uint8_t *);
 		uint64_t due;
 
-		memcpy(&due, rte_pktmbuf_mtod_offset(m[i], const uint8_t *, 42), sizeof(due));
+		memcpy(&due, f + AT_DUE, sizeof(due));
+		check_number(dir, f, due);
 		uint64_t ns = now > due ? (uint64_t)((double)(now - due) * ns_per_tick) : 0;
 		if (!count)
 			continue;
@@ -95,10 +116,11 @@ give(unsigned dir, struct rte_mempool *pool, unsigned n, uint64_t due, double ga
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *f = (uint8_t *)rte_pktmbuf_append(m[i], FRAME);
-		uint64_t at = due + (uint64_t)(i * gap);
+		uint64_t at = due + (uint64_t)(i * gap), number = sent[dir] + i;
 
-		make_frame(f, dir, sent[dir] + i);
-		memcpy(f + 42, &at, sizeof(at));
+		make_frame(f, dir, number);
+		memcpy(f + AT_DUE, &at, sizeof(at));
+		memcpy(f + AT_NUMBER, &number, sizeof(number));
 	}
 	unsigned out = rte_eth_tx_burst((uint16_t)dir, 0, m, (uint16_t)n);
 	rte_pktmbuf_free_bulk(m + out, n - out);
@@ -140,14 +162,20 @@ send_window(struct rte_mempool *pool, uint64_t end)
 			(void)give(dir, pool, BURST, rte_rdtsc(), 0);
 }
 
-/* Returns the seconds that sending took. */
-static double
+/* What a run was like, beyond the frames. */
+struct took {
+	double seconds;
+	double away;	  /* a share of these */
+	double missing_s; /* after the start: when the first that is missing was due */
+};
+
+static struct took
 run(struct rte_mempool *pool, double rate, double seconds)
 {
 	const uint64_t hz = rte_get_tsc_hz(), begin = rte_rdtsc();
 	const uint64_t end = begin + (uint64_t)(seconds * (double)hz);
 	const uint64_t warm = begin + hz * WARM_MS / 1000;
-	uint64_t last = begin, now = begin;
+	uint64_t last = begin, now = begin, before, away = 0;
 
 	while (now < end || sent[0] != received[0] || sent[1] != received[1]) {
 		unsigned got = 0;
@@ -159,7 +187,10 @@ run(struct rte_mempool *pool, double rate, double seconds)
 		for (unsigned dir = 0; dir < 2; dir++)
 			for (unsigned n; (n = take(dir, now > warm)) != 0;)
 				got += n;
+		before = now;
 		now = rte_rdtsc();
+		if (now - before > hz / 1000000 * AWAY_US)
+			away += now - before;
 		if (got != 0)
 			last = now;
 		else if (now - last > GIVE_UP_S * hz)
@@ -167,7 +198,10 @@ run(struct rte_mempool *pool, double rate, double seconds)
 		if (rate > 0)
 			nap();
 	}
-	return (double)((last < end ? end : last) - begin) / (double)hz;
+	double took = (double)((last < end ? end : last) - begin) / (double)hz;
+	return (struct took){ .seconds = took,
+		.away = (double)away / (double)hz / took,
+		.missing_s = missing_due ? (double)(missing_due - begin) / (double)hz : 0 };
 }
 
 static double
@@ -210,14 +244,38 @@ wait_for_links(void)
 	return -1;
 }
 
+static void
+one_round(struct rte_mempool *pool, double rate, double seconds)
+{
+	struct sched_param first = { .sched_priority = 10 }, usual = { 0 };
+
+	memset(histogram, 0, sizeof(histogram));
+	memset(sent, 0, sizeof(sent));
+	memset(received, 0, sizeof(received));
+	memset(next, 0, sizeof(next));
+	out_of_order = most = missing_due = 0;
+	if (rate > 0)
+		(void)sched_setscheduler(0, SCHED_FIFO, &first);
+	struct took took = run(pool, rate, seconds);
+	(void)sched_setscheduler(0, SCHED_OTHER, &usual);
+	uint64_t all = sent[0] + sent[1], back = received[0] + received[1];
+	printf("{\"sent\": %" PRIu64 ", \"back\": %" PRIu64 ", \"lost\": %" PRIu64
+	       ", \"first_lost_s\": %.4f, \"out_of_order\": %" PRIu64
+	       ", \"rate\": %.0f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f"
+	       ", \"away\": %.5f}\n",
+	    all, back, all - back, took.missing_s, out_of_order, (double)back / took.seconds,
+	    share(0.5), share(0.99), share(0.999), (double)most / 1e3, took.away);
+	fflush(stdout);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct sched_param first = { .sched_priority = 10 };
 	struct rte_mempool *pool = NULL;
 	int used = rte_eal_init(argc, argv);
+	double rate, seconds;
 
-	if (used >= 0 && argc - used == 3 && rte_eth_dev_count_avail() == 2)
+	if (used >= 0 && rte_eth_dev_count_avail() == 2)
 		pool = rte_pktmbuf_pool_create(
 		    "clock", BUFFERS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (!pool || open_port(0, pool) < 0 || open_port(1, pool) < 0 || wait_for_links() < 0) {
@@ -225,18 +283,9 @@ main(int argc, char **argv)
 		return 1;
 	}
 	ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
-	double rate = atof(argv[used + 1]);
-	if (rate > 0)
-		(void)sched_setscheduler(0, SCHED_FIFO, &first);
 	(void)mlockall(MCL_CURRENT);
-	double took = run(pool, rate, atof(argv[used + 2]));
-	uint64_t all = sent[0] + sent[1], back = received[0] + received[1];
-	printf("{\"sent\": %" PRIu64 ", \"lost\": %" PRIu64
-	       ", \"rate\": %.0f, \"p50\": %.1f, \"p99\": "
-	       "%.1f, \"p999\": %.1f, \"max\": %.1f}\n",
-	    all, all - back, (double)back / took, share(0.5), share(0.99), share(0.999),
-	    (double)most / 1e3);
-	fflush(stdout);
+	while (scanf("%lf %lf", &rate, &seconds) == 2)
+		one_round(pool, rate, seconds);
 	for (uint16_t port = 0; port < 2; port++) {
 		(void)rte_eth_dev_stop(port);
 		(void)rte_eth_dev_close(port);

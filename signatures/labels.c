@@ -22,9 +22,10 @@ static const char pages[] =
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const char site_pages[] =
-    "event events home store resources customer customers status trust info go pages lp auth id "
-    "secure web m app apps media img image images static assets mail smtp mx# email links "
-    "link click track labs research library connect security cms search tool tools";
+    "event events home store resources customer customers status trust info go pages lp auth "
+    "id secure web m app apps media img image images static assets mail smtp mx# email links "
+    "link click track labs research library connect security cms search tool tools metrics "
+    "smetrics stats sstats content analyticsssl analyticsnossl tracking *mailing";
 
 static const char update[] =
     "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "

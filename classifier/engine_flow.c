@@ -11,7 +11,7 @@ enum { TCP = 6, UDP = 17 };
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 enum {
 	EVICT_LOOKS = 16,
-	EVICT_SILENT_US = 1000000,  /* a new flow has a second to be answered */
+	EVICT_SILENT_US = 1000000,  /* no better one is looked for */
 	REOPEN_SILENT_US = 3000000, /* a SYN after so long a silence is another connection */
 	FIRST_DYNAMIC_PORT = 1024,
 };
@@ -71,32 +71,42 @@ clf_flow_end(struct clf_engine *e, uint32_t flow, uint64_t at_us, bool flushing)
 	clf_flow_remove(&e->table, flow);
 }
 
-/* Never answered and silent for a while, or closed: what a flood leaves behind. */
+/* Never answered, or closed: what a flood leaves behind. */
 static bool
-may_evict(const struct clf_flow *f, uint64_t ts_us)
+may_evict(const struct clf_flow *f)
 {
 	if (f->k[1] == CLF_KEY_FREE || f->verdict == CLF_DROP || f->verdict == CLF_RESET)
 		return false;
-	if (f->klass == CLF_CLASS_TCP_CLOSED)
-		return true;
-	return !f->matched && (f->packets[0] == 0 || f->packets[1] == 0) &&
-	       (int64_t)(ts_us - f->last_us) > EVICT_SILENT_US;
+	return f->klass == CLF_CLASS_TCP_CLOSED ||
+	       (!f->matched && (f->packets[0] == 0 || f->packets[1] == 0));
 }
 
+/*
+ * The first that has been silent for a while, else the longest silent of those looked at. The hand
+ * goes round, so that a new flow has as long as the whole table takes to be filled anew for its
+ * answer to come; were it refused instead, a flood of new flows would hide all others.
+ */
 static bool
 evict_one(struct clf_engine *e, uint64_t ts_us)
 {
 	struct clf_flow_table *t = &e->table;
+	uint32_t best = 0;
 
 	for (unsigned i = 0; i < EVICT_LOOKS; i++) {
 		t->hand = t->hand >= t->used ? 1 : t->hand + 1;
-		if (!may_evict(&t->flows[t->hand], ts_us))
+		const struct clf_flow *f = &t->flows[t->hand];
+		if (!may_evict(f) || (best != 0 && f->last_us >= t->flows[best].last_us))
 			continue;
-		e->stats.evicted++;
-		clf_flow_end(e, t->hand, ts_us, false);
-		return true;
+		best = t->hand;
+		if (f->klass == CLF_CLASS_TCP_CLOSED ||
+		    (int64_t)(ts_us - f->last_us) > EVICT_SILENT_US)
+			break;
 	}
-	return false;
+	if (best == 0)
+		return false;
+	e->stats.evicted++;
+	clf_flow_end(e, best, ts_us, false);
+	return true;
 }
 
 /* Did the packet's sender begin the flow? */

@@ -69,7 +69,8 @@ clf_ctx_of(struct clf_engine *e, const struct clf_flow *f)
 
 /*
  * Takes a context from a flow that can spare it: only watched, or no data came yet. Else from the
- * one that has said nothing for longest, so that flows which begin and go silent blind no others.
+ * one that has said nothing for longest, so that flows which begin and go silent blind no others:
+ * at once when it was never answered, as what a flood is made of.
  */
 bool
 clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this)
@@ -85,7 +86,8 @@ clf_ctx_steal(struct clf_engine *e, const struct clf_ctx *not_this)
 		clf_ctx_close(e, c);
 		return true;
 	}
-	if (first == 0 || oldest == not_this || f->last_us + STALLED_US > e->now_us)
+	bool answered = f->packets[0] != 0 && f->packets[1] != 0;
+	if (first == 0 || oldest == not_this || (answered && f->last_us + STALLED_US > e->now_us))
 		return false;
 	oldest->flags |= CLF_FL_OVER_LIMIT;
 	e->stats.inspect_full++;

@@ -380,6 +380,39 @@ a_flood_evicts_only_the_unanswered(void **state)
 	stop();
 }
 
+/* All of the table and of what inspection has is the flood's, none of it a second old: a connection
+ * that begins then is looked at all the same. */
+static void
+a_flood_hides_no_new_flow(void **state)
+{
+	struct clf_engine_config c = small_config();
+	struct buf hello = { 0 };
+	(void)state;
+
+	c.max_flows = 512;
+	c.max_inspecting = 128;
+	start_with(NULL, &c);
+	make_hello(&hello, "a.acme.example");
+	for (uint16_t i = 0; i < 3000; i++) {
+		(void)tcp(true, (uint16_t)(20000 + i), 80, ACK, 1, "rubbish", 7);
+		n_events = 0;
+		if (i % 100 != 99)
+			continue;
+		uint16_t port = (uint16_t)(10000 + i / 100);
+		shake_hands(port, 443);
+		struct clf_result r = tcp(true, port, 443, ACK, 1, hello.data, hello.len);
+		assert_int_equal(r.matched, 1);
+	}
+	assert_true(clf_engine_stats(engine)->evicted > 0);
+	/* All probes of a flow may meet full buckets. */
+	assert_true(clf_engine_stats(engine)->table_full < 30);
+	buf_free(&hello);
+	n_events = 0;
+	clf_flush(engine, now);
+	n_events = 0;
+	stop();
+}
+
 /* New rules: decided flows keep what they are, later ones are judged by the new set. */
 static void
 rules_change_between_bursts(void **state)
@@ -440,6 +473,7 @@ main(void)
 		cmocka_unit_test(silence_makes_another_flow),
 		cmocka_unit_test(a_syn_after_the_end_is_another_flow),
 		cmocka_unit_test(a_flood_evicts_only_the_unanswered),
+		cmocka_unit_test(a_flood_hides_no_new_flow),
 		cmocka_unit_test(rules_change_between_bursts),
 		cmocka_unit_test(a_key_of_zeroes_is_a_flow),
 	};

@@ -18,7 +18,7 @@ static const char pages[] =
     "academy training university wiki developer developers my account accounts *login* "
     "signin sso marketing webinar demo trial try *portal *portal* portal* dashboard console "
     "admin ui webui video videos survey ideas threatmap threatcenter bugbounty guide "
-    "documentation manual manuals bbs hub apidoc* releasenotes* *dashboard *-console";
+    "documentation manual manuals bbs hub apidoc* releasenotes* *dashboard *-console *-admin";
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const char site_pages[] =
@@ -33,9 +33,9 @@ static const char update[] =
     "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# "
     "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# rsync* "
     "software* offline* registry* *-registry docker* *artifact* charts helm vdb* avdb* "
-    "database* db db# pattern* fw fw# apt rpm deb liveupdate* content* plugins up up# ota "
-    "ota# localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine# cache "
-    "cache# *-cache rpz*";
+    "database* db db# pattern* fw fw# apt rpm deb liveupdate* plugins up up# ota ota# "
+    "localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine# cache "
+    "cache# *-cache rpz* content content# contents content-cdn content-updates* sdl sdl#";
 
 static const char licensing[] = "*licen* lic lic# *activat* entitle* register registration "
 				"registration-* keystone subscription*";
@@ -47,26 +47,26 @@ static const char cloud_lookup[] =
     "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
     "dnsbl* rbl* url url# doh doh# *-doh dns dns# dns-* *-dns census* asn resolver* *intel "
     "*intelligence* ioc* *phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* "
-    "grid* *webfilter* *contentfilter*";
+    "grid* *webfilter* *contentfilter* *content-filter* gti gti-* ti";
 
 static const char telemetry[] =
     "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* "
     "*stats* stat stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* "
-    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* track track# "
-    "tracking *diag* "
-    "datalake* metadata* telem* monitor* ingress* *ingress sink* audit* trace* tracing* "
-    "usage* insights* siem*";
+    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* track "
+    "track# tracking *diag* datalake* metadata* telem* monitor* ingress* *ingress sink* "
+    "audit* trace* tracing* usage* insights* siem* *stat";
 
 static const char tunnel[] =
-    "vpn* *-vpn *tunnel* relay* *relay proxy* broker* derp# *ztna* wireguard* wg# "
-    "pop# pop-*";
+    "vpn* *-vpn *tunnel* relay* *relay proxy* broker* derp# *ztna* wireguard* wg# pop# pop-* "
+    "swg* *swg masque*";
 
 static const char management[] =
     "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* config* "
     "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
     "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
     "conf conf-* *-conf deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* "
-    "grpc* msg* *api *-client server server# *-server *controller";
+    "grpc* msg* *api *-client server server# *-server *controller *push hook* webhook* ping "
+    "ping# *discovery* *mgr*";
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,

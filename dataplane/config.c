@@ -42,6 +42,7 @@ static const cyaml_schema_field_t link_fields[] = {
 	    "pair", CYAML_FLAG_POINTER | OPT, struct dp_link_config, pair, &string_entry, 2, 2),
 	STR("mirror", struct dp_link_config, mirror),
 	U32("mtu", struct dp_link_config, mtu, 0, 0),
+	U32("queues", struct dp_link_config, queues, 0, 0),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t link_entry = { CYAML_VALUE_MAPPING(
@@ -381,6 +382,14 @@ check_links(struct dp_config *c, const struct text *t, struct sig_diag *diag)
 		if (l->mtu != 0 && (l->mtu < 68 || l->mtu > 16000))
 			fault(t, where, diag, "mtu %u is out of range, 68 to 16000 is allowed",
 			    l->mtu);
+		if (l->queues > DP_WORKERS_MAX)
+			fault(t, where, diag, "queues %u is out of range, 1 to %d is allowed",
+			    l->queues, DP_WORKERS_MAX);
+		for (unsigned k = 0; l->queues != 0 && k < (l->mirror ? 1 : l->pair_count); k++)
+			if (strncmp(l->mirror ? l->mirror : l->pair[k], "net_memif", 9) != 0)
+				fault(t, where, diag,
+				    "queues is for net_memif; other drivers are told in the device "
+				    "string, or take one a worker");
 		for (unsigned k = 0; k < l->pair_count; k++) {
 			snprintf(where, sizeof(where), "links[%u].pair[%u]", i, k);
 			check_device(l->pair[k], where, t, diag);

@@ -28,7 +28,8 @@ struct dp_link_config {
 	char **pair; /* two DPDK device strings */
 	unsigned pair_count;
 	char *mirror;
-	uint32_t mtu; /* 0: the device's own */
+	uint32_t mtu;	 /* 0: the device's own */
+	uint32_t queues; /* of net_memif, each way; 0: one */
 };
 
 struct dp_limits_config {

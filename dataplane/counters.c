@@ -141,12 +141,11 @@ read_still(const struct dp_worker *w, struct dp_counters *ret)
 		again = w->count;
 		dp_counters_add(&again, &w->standby);
 		int64_t open = dp_counters_open(ret);
-		if (memcmp(ret, &again, sizeof(again)) == 0 && open >= 0 && open <= IN_HAND_MAX) {
-			ret->in_hand = (uint64_t)open;
-			return;
-		}
+		if (memcmp(ret, &again, sizeof(again)) == 0 && open >= 0 && open <= IN_HAND_MAX)
+			break;
 		nap_us(SNAPSHOT_NAP_US);
 	}
+	ret->in_hand = (uint64_t)dp_counters_open(ret);
 }
 
 static void
@@ -169,7 +168,7 @@ dp_plane_count(struct dp_plane *plane, struct dp_counters *each, struct dp_count
 {
 	for (unsigned i = 0; i < COUNT_TRIES; i++) {
 		count_all(plane, each, ret_sum);
-		if (ret_sum->ring_out + ret_sum->in_hand >= ret_sum->ring_in)
+		if ((int64_t)dp_counters_in_flight(ret_sum) >= 0)
 			return;
 	}
 }

@@ -233,8 +233,9 @@ queues_are_fixed(const char *driver)
 	       strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_ring") == 0;
 }
 
-/* The other end of a memif says how many rings there are, once it connects; what is sent to a queue
- * that has none is lost, or worse: one queue is what every other end has. */
+/* The other end of a memif says how many rings there are, once it connects, and the driver tells
+ * nobody; a queue that has none is another's ring. One queue is what every other end has, more are
+ * for the config to say. */
 static bool
 queues_are_the_peers(const char *driver)
 {
@@ -247,7 +248,14 @@ choose_queues(struct dp_port *p, const struct dp_config *config,
 {
 	uint16_t workers = (uint16_t)config->workers;
 
+	uint16_t rings = (uint16_t)config->links[p->link].queues;
+
 	p->n_rx = 1;
+	if (queues_are_the_peers(p->driver)) {
+		p->n_rx = p->n_tx = rings != 0 ? rings : 1;
+		p->rss_why = workers == 1 ? "one worker" : "the driver has no RSS";
+		return;
+	}
 	if (queues_are_fixed(p->driver)) {
 		p->n_rx = info->max_rx_queues;
 		p->rss_why = workers == 1 ? "one worker" : "the driver has no RSS";
@@ -258,7 +266,7 @@ choose_queues(struct dp_port *p, const struct dp_config *config,
 	if (p->n_rx == 0)
 		p->n_rx = 1;
 	p->n_tx = 1;
-	if (p->peer != DP_NO_PORT && !queues_are_the_peers(p->driver))
+	if (p->peer != DP_NO_PORT)
 		p->n_tx = info->max_tx_queues > workers ? workers
 			  : info->max_tx_queues == 0	? 1
 							: info->max_tx_queues;

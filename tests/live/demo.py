@@ -53,6 +53,8 @@ def main():
     time.sleep(2)
     tell("The call is stopped at its first packet with a name, the web page still loads:")
     show(w, "flows")
+    if len(sys.argv) == 3:
+        input("\nreturn ends the demo ")
     w.stop()
 
 

@@ -50,6 +50,7 @@ def frames_of_all_kinds():
         out.append(eth + b"\x88\xb5" + rnd.randbytes(n))
         out.append(eth + b"\x08\x00" + rnd.randbytes(n))
     out += [f[:rnd.randrange(14, len(f))] for f in real]
+    out += [eth[:n] for n in (1, 6, 13)] * 3 + [eth + b"\x08\x00"]  # not even a head
     out += [f + bytes(rnd.randrange(1, 40)) for f in real[:50]]
     rnd.shuffle(out)
     return out

@@ -6,7 +6,7 @@ import os
 import sys
 
 from memif import Memif
-from wire import skip
+from wire import check, skip
 
 SECONDS = 3
 
@@ -14,12 +14,13 @@ SECONDS = 3
 def main():
     if os.geteuid() != 0:
         skip("needs root")
-    for workers in (1, 2):
-        with Memif(workers) as w:
-            w.send(sys.argv[1], SECONDS)
+    for workers, queues in ((1, 1), (2, 1), (2, 3)):
+        with Memif(workers, queues=queues) as w:
+            w.send(sys.argv[1], SECONDS if queues == 1 else 1)
             got = w.sent(stop=False)
             sent = w.whole(got)
-            print(f"{workers} workers: {sent} frames in {got['seconds']} s, {sent / got['seconds']:.0f} a second, none "
+            check([p["rx_queues"] for p in w.status()["ports"]] == [queues] * 2, f"rings: {w.status()['ports']}")
+            print(f"{workers} workers, {queues} rings: {sent} frames in {got['seconds']} s, {sent / got['seconds']:.0f} a second, none "
                   "lost, changed or out of order")
 
 

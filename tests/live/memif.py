@@ -6,10 +6,8 @@ under way than a ring holds, and holds every frame that comes out against what w
 lost by the daemon, however busy the machine is.
 """
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import tempfile
 
@@ -21,13 +19,18 @@ WINDOW = 448
 class Memif(Wire):
     """with Memif(workers) as w: a daemon that is ready; w.load(tool, seconds) sends through it."""
 
-    def __init__(self, workers, *more, packs=PACKS, policy=None, config=None):  # pylint: disable=super-init-not-called
+    def __init__(self, workers, *more, packs=PACKS, policy=None, config=None, queues=1):  # pylint: disable=super-init-not-called
         self.dir = tempfile.TemporaryDirectory(prefix="phonehome-memif-")
         self.work, self.workers = self.dir.name, workers
         self.socket = f"{self.work}/control.sock"
         self.policy_file = f"{self.work}/policy.yaml"
         self.policy("monitor" if policy is None else "enforce", policy or ())
-        self.args = ["--no-huge", "--pair", " ".join(self.memif("server")), "--workers", str(workers), "--packs", packs,
+        self.queues = queues
+        pair = ["--pair", " ".join(self.memif("server"))]
+        if queues > 1:
+            config = (config or "") + "links:\n  - {pair: [\"%s\", \"%s\"], queues: %u}\n" % (*self.memif("server"), queues)
+            pair = []
+        self.args = ["--no-huge", *pair, "--workers", str(workers), "--packs", packs,
                      "--policy", self.policy_file, "--store", f"{self.work}/db", "--socket", self.socket, *more]
         if config:
             with open(f"{self.work}/phonehomed.yaml", "w", encoding="ascii") as f:
@@ -64,13 +67,8 @@ class Memif(Wire):
                 "--file-prefix", os.path.basename(self.work)]
         for dev in self.memif("client"):
             args += ["--vdev", dev]
-        self.sender = subprocess.Popen(args + ["--", str(seconds), str(window)], stdin=subprocess.PIPE,
+        self.sender = subprocess.Popen(args + ["--", str(seconds), str(window), str(self.queues)], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def stall(self, worker, ms):
-        """The worker's engine hangs for so long (a test hook)."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        check(libc.sigqueue(self.daemon.pid, int(signal.SIGUSR1), ctypes.c_void_p(worker | ms << 8)) == 0, "sigqueue")
 
     def sent(self, stop=True):
         """What the sender found, after its last frame has come back. It keeps the cables plugged until the daemon has ended:

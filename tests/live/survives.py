@@ -15,17 +15,18 @@ def bypass(w):
     rc, _, _ = w.get(TELEMETRY, seconds=1)
     check(rc == 28, "enforced before")
     took = []
-    while len(took) < 5 and min(took, default=9) >= 1:  # a busy machine delays the client too
+    ping = w.spawn("cl", "ping", "-i", "0.002", "10.77.0.1")
+    while len(took) < 50 and min(took, default=9) >= 0.1:  # a busy machine delays all who take part
         w.call("bypass", {"on": False})
         before = w.status()["engine"]["uninspected"]
         t = time.monotonic()
         w.call("bypass", {"on": True})
-        rc, body, _ = w.get(TELEMETRY)
+        wait_for("frames to pass without a look", lambda n=before: w.status()["engine"]["uninspected"] > n)
         took.append(time.monotonic() - t)
-        check(rc == 0, f"bypassed: curl {rc} {body}")
-        s = w.status()
-        check(s["bypass"] and s["engine"]["uninspected"] > before, "bypass is shown and counted")
-    check(min(took) < 1, f"bypassed at once: {took}")
+    ping.terminate()
+    check(min(took) < 0.1 and w.status()["bypass"], f"bypassed at once: {took}")
+    rc, body, _ = w.get(TELEMETRY)
+    check(rc == 0, f"bypassed: curl {rc} {body}")
     w.call("bypass", {"on": False})
     rc, _, _ = w.get(TELEMETRY, seconds=1)
     check(rc == 28, "enforced again")

@@ -8,6 +8,7 @@ too. Nothing leaves the machine. A test is a program that ends with 0, or 77 for
 """
 
 import atexit
+import ctypes
 import json
 import os
 import shutil
@@ -203,6 +204,11 @@ class Wire:
     def daemon_signal(self, sig):
         os.kill(self.daemon_pid(), sig)
 
+    def stall(self, worker, ms):
+        """The worker's engine hangs for so long (a test hook)."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        check(libc.sigqueue(self.daemon.pid, int(signal.SIGUSR1), ctypes.c_void_p(worker | ms << 8)) == 0, "sigqueue")
+
     def stop(self, sig=signal.SIGTERM, seconds=30):
         self.daemon.send_signal(sig)
         rc = self.daemon.wait(timeout=seconds)
@@ -251,14 +257,13 @@ class Wire:
         return [r for r in out if all(r.get(k) == v for k, v in match.items())]
 
     def identity(self):
-        """rx = forwarded + observed + dropped + in flight, exactly. A worker that has no CPU for a while is read as it
-        stands, amid its round: asked again then."""
-        for _ in range(20):
+        """rx = forwarded + observed + dropped + in flight, exactly, in every reply; and what is in flight is there soon."""
+        def landed():
             f = self.status()["frames"]
-            if f["rx"] == f["forwarded"] + f["observed"] + f["dropped_total"] + f["in_flight"]:
-                return f
-            time.sleep(0.1)
-        raise SystemExit(f"FAILED: the counters' identity: {f}")
+            check(f["rx"] == f["forwarded"] + f["observed"] + f["dropped_total"] + f["in_flight"], f"the counters' identity: {f}")
+            check(f["dropped_total"] == sum(f["dropped"].values()) and f["in_flight"] >= 0, f"of one piece: {f}")
+            return f if f["in_flight"] == 0 else None
+        return wait_for("frames in flight to land", landed)
 
     # --- real servers and clients ---
 

@@ -3,14 +3,15 @@
  * Source and sink of the lossless check: sends numbered frames into both ends of an inline pair and
  * holds what comes out of the other ends against what went in.
  *
- *   wire_load EAL-ARGUMENTS -- SECONDS WINDOW
+ *   wire_load EAL-ARGUMENTS -- SECONDS WINDOW [QUEUES]
  *
  * The two DPDK ports that the EAL arguments make are the wire's two ends. In each direction no more
  * than WINDOW frames are under way (fewer than a memif ring holds, so that whatever is missing was
  * lost by the wire); the rate is what the wire sustains. Frames are of RFC 2544's sizes, of many
  * flows, both directions of each. Frame n is made from n alone, so that one that comes back is
  * compared in every byte. WINDOW 0: as many as the rings take, whatever comes back. SIGTERM ends
- * the sending early. The outcome is one line of JSON; the ports stay until stdin ends.
+ * the sending early. QUEUES: how many each end has each way; a flow stays with its own. The outcome
+ * is one line of JSON; the ports stay until stdin ends.
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -36,6 +37,7 @@ static struct direction {
 	uint64_t next[FLOWS]; /* the frame of each flow that comes next */
 } way[2];
 static volatile sig_atomic_t enough;
+static uint16_t queues = 1;
 
 static void
 stop_sending(int sig)
@@ -106,13 +108,31 @@ static unsigned
 take(unsigned dir, uint16_t port)
 {
 	struct rte_mbuf *m[BURST];
-	unsigned n = rte_eth_rx_burst(port, 0, m, BURST);
+	unsigned got = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		check_frame(dir, m[i]);
-	if (n != 0)
-		rte_pktmbuf_free_bulk(m, n);
-	return n;
+	for (uint16_t q = 0; q < queues; q++) {
+		unsigned n = rte_eth_rx_burst(port, q, m, BURST);
+		for (unsigned i = 0; i < n; i++)
+			check_frame(dir, m[i]);
+		if (n != 0)
+			rte_pktmbuf_free_bulk(m, n);
+		got += n;
+	}
+	return got;
+}
+
+/* As many of BURST frames, the first of which has number `first`, as go in a row. */
+static unsigned
+send_frames(uint16_t port, uint64_t first, struct rte_mbuf **m)
+{
+	unsigned sent = 0;
+
+	if (queues == 1)
+		return rte_eth_tx_burst(port, 0, m, BURST);
+	while (sent < BURST && rte_eth_tx_burst(port, (uint16_t)((first + sent) % FLOWS % queues),
+				   m + sent, 1) == 1)
+		sent++;
+	return sent;
 }
 
 static void
@@ -129,7 +149,7 @@ give(unsigned dir, uint16_t port, struct rte_mempool *pool, uint64_t window)
 		unsigned len = make_frame(frame, dir, w->sent + i);
 		memcpy(rte_pktmbuf_append(m[i], (uint16_t)len), frame, len);
 	}
-	unsigned sent = rte_eth_tx_burst(port, 0, m, BURST);
+	unsigned sent = send_frames(port, w->sent, m);
 	w->sent += sent;
 	rte_pktmbuf_free_bulk(m + sent, BURST - sent);
 }
@@ -138,10 +158,12 @@ static int
 open_port(uint16_t port, struct rte_mempool *pool)
 {
 	struct rte_eth_conf conf = { 0 };
-	int rc = rte_eth_dev_configure(port, 1, 1, &conf);
+	int rc = rte_eth_dev_configure(port, queues, queues, &conf);
 
-	rc = rc < 0 ? rc : rte_eth_rx_queue_setup(port, 0, DESC, 0, NULL, pool);
-	rc = rc < 0 ? rc : rte_eth_tx_queue_setup(port, 0, DESC, 0, NULL);
+	for (uint16_t q = 0; q < queues; q++) {
+		rc = rc < 0 ? rc : rte_eth_rx_queue_setup(port, q, DESC, 0, NULL, pool);
+		rc = rc < 0 ? rc : rte_eth_tx_queue_setup(port, q, DESC, 0, NULL);
+	}
 	return rc < 0 ? rc : rte_eth_dev_start(port);
 }
 
@@ -193,7 +215,9 @@ main(int argc, char **argv)
 	int used = rte_eal_init(argc, argv);
 	struct rte_mempool *pool = NULL;
 
-	if (used >= 0 && argc - used == 3 && rte_eth_dev_count_avail() == 2)
+	if (used >= 0 && argc - used == 4)
+		queues = (uint16_t)atoi(argv[used + 3]);
+	if (used >= 0 && argc - used >= 3 && rte_eth_dev_count_avail() == 2)
 		pool = rte_pktmbuf_pool_create(
 		    "load", BUFFERS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (!pool || open_port(0, pool) < 0 || open_port(1, pool) < 0 || wait_for_links() < 0) {

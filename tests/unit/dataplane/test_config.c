@@ -186,6 +186,8 @@ test_refusals(void **state)
 	refused("links:\n  - pair: [net_null0]\n", "t.yaml:2:");
 	refused("links:\n  - mirror: \"../x\"\n", "t.yaml:2:");
 	refused("links: [{mirror: net_null0, mtu: 20000}]\n", "68 to 16000");
+	refused("links: [{mirror: net_memif0, queues: 17}]\n", "1 to 16");
+	refused("links: [{mirror: net_null0, queues: 2}]\n", "net_memif");
 	refused("links: [{mirror: net_null0}]\ninside: [10.0.0.0/33]\n", "no address or network");
 	refused("links: [{mirror: net_null0}]\nsensor: \"a b\"\n", "t.yaml:2:");
 	refused("links: [{mirror: net_null0}]\nmemory: giant\n", "t.yaml:2:");

@@ -84,7 +84,7 @@ ctl_capture_open(const char *path, struct ctl_capture **ret_capture, char why[st
 		if (c->file != stdin && c->size == 0 && feof(c->file))
 			snprintf(why, 256, "not a capture: it is empty");
 		else
-			snprintf(why, 256, "not a capture: %s%s",
+			snprintf(why, 256, "not a capture: %s%.200s",
 			    strncmp(errbuf, "truncated", 9) == 0 ? "its head is cut off: " : "",
 			    errbuf);
 		if (c->file != stdin)

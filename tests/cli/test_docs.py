@@ -3,10 +3,13 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import time
 import unittest
 
 import command
+import wire
 
 MAN = os.path.join(command.ROOT, "ctl/man")
 DAEMON = os.environ.get("PHONEHOMED", os.path.join(command.ROOT, "build/dataplane/phonehomed"))
@@ -145,6 +148,62 @@ class Docs(command.Command):
                 self.assertIn("usage:", out, f"{where}: {line}")
                 self.assertEqual(err, "", f"{where}: {line}")
         self.assertGreater(n, 60)
+
+    def prepare(self):
+        """What the shown commands speak of: captures, packs, a policy, a store of a month."""
+        os.mkdir(self.path("real"))
+        for name in ("crowdstrike", "fortinet", "palo-alto-networks", "check-point"):
+            shutil.copy(os.path.join(command.ROOT, f"signatures/packs/{name}.yaml"), self.path("real"))
+        for name, ago in (("office", 40), ("capture", 0), ("rotated-1", 20), ("edge", 0)):
+            p = wire.tls("10.1.2.3", 50123, "203.0.113.7", "ts01-b.cloudsink.net") + wire.http(
+                "10.20.0.11", 50124, "203.0.113.8", "updates.paloaltonetworks.com")
+            start = int(time.time()) - 120 - ago * 86400
+            make, suffix = (wire.pcapng, "ng") if name == "edge" else (wire.pcap, "")
+            self.run_it("scan", "--store", self.path("s.db"), self.write(f"{name}.pcap{suffix}", make(p, start=start)),
+                        env={"PHONEHOME_PACKS": self.path("real")})
+        self.write("names.txt", "ts01-b.cloudsink.net\nwww.example.com\n")
+        shutil.copy(os.path.join(command.ROOT, "ctl/examples/policy.yaml"), self.path("policy.yaml"))
+        shutil.copy(self.path("policy.yaml"), self.path("new-policy.yaml"))
+        self.write("domestic.yaml", "format: 1\ngroups:\n  - {name: foreign, countries: [US]}\n  - {name: domestic, countries: [CN]}\n")
+        os.symlink(self.path("real"), self.path("new-packs"))
+        os.symlink(self.path("real"), self.path("my-packs"))
+        os.makedirs(self.path("signatures"))
+        os.symlink(self.path("real"), self.path("signatures/packs"))
+
+    def runnable(self, line):
+        """The line as it can be run here, or None: it wants a daemon, another machine, or is a form, no command."""
+        line = line.strip().removeprefix("$ ").split("   #")[0].strip()
+        words = line.replace("build/ctl/", "").split()
+        if words[:1] != ["phonehome"] or len(words) < 2 or "..." in line or "CAPTURE" in line or line.startswith("phonehome:"):
+            return None
+        daemon = words[1] in ("status", "reload", "bypass", "stop", "top", "doctor", "help") or words[1:] == ["policy", "show"]
+        keys = words[1:3] in (["signatures", "install"], ["signatures", "bundle"], ["signatures", "diff"])
+        if daemon or keys or "redis://" in line:
+            return None
+        line = line.replace("&& phonehome reload", "").replace(" --follow", "").replace("build/ctl/", "")
+        line = line.replace("/etc/phonehome/", "").replace(" --store .quickstart/phonehome.db", "")
+        if "--from foreign --to domestic" in line:
+            line = line.replace("policy.yaml", "domestic.yaml")
+        reads = words[1] in ("report", "hosts", "flows", "why", "trend", "diff", "migration") or words[1:3] == ["policy", "simulate"]
+        head, bar, tail = line.partition(" |")
+        head, more, to = head.partition(" >")
+        return head + (f" --store {self.path('s.db')}" if reads else "") + more + to + (bar + tail if shutil.which("jq") else "")
+
+    def test_shown_commands_run(self):
+        """And what can run here without a daemon does, as it is shown."""
+        self.prepare()
+        env = {**os.environ, "PHONEHOME_PACKS": self.path("real"), "PATH": os.path.dirname(command.BIN) + ":" + os.environ["PATH"]}
+        done = set()
+        for where, line in self.commands():
+            ran = self.runnable(line)
+            if ran is None or ran in done:
+                continue
+            done.add(ran)
+            r = subprocess.run(["sh", "-c", ran], cwd=self.dir.name, env=env, capture_output=True, text=True, timeout=60, check=False)
+            lint = " lint " in ran and r.returncode == 1  # it found something old: an answer
+            self.assertTrue(r.returncode == 0 or lint, f"{where}: {ran}: {r.stderr}")
+            self.assertNotIn("did you mean", r.stderr, ran)
+        self.assertGreater(len(done), 45, done)
 
 
 if __name__ == "__main__":

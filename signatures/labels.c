@@ -7,73 +7,107 @@
 #include <string.h>
 
 /*
- * Shapes, a blank between: `*` at an end stands for any text, also none; `#` for one or more digits
+ * Shapes: `*` at an end stands for any text, also none; `#` for one or more digits
  * at the end; all else is the whole label. Of two lists that know a label the earlier one has it.
  */
 
+struct shape {
+	const char *text;
+	uint8_t len;
+};
+
+#define S(text)                        \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+
 /* Where people read, whatever stands further right. */
-static const char pages[] =
-    "www www# support docs doc help helpdesk blog blogs community communities partner "
-    "partners careers jobs shop news press ir investors forum forums kb learn learning "
-    "academy training university wiki developer developers my account accounts *login* "
-    "signin sso marketing webinar demo trial try *portal *portal* portal* dashboard console "
-    "admin ui webui video videos survey ideas threatmap threatcenter bugbounty guide "
-    "documentation manual manuals bbs hub apidoc* releasenotes* *dashboard *-console *-admin";
+static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("docs"), S("doc"),
+	S("help"), S("helpdesk"), S("blog"), S("blogs"), S("community"), S("communities"),
+	S("partner"), S("partners"), S("careers"), S("jobs"), S("shop"), S("news"), S("press"),
+	S("ir"), S("investors"), S("forum"), S("forums"), S("kb"), S("learn"), S("learning"),
+	S("academy"), S("training"), S("university"), S("wiki"), S("developer"), S("developers"),
+	S("my"), S("account"), S("accounts"), S("*login*"), S("signin"), S("sso"), S("marketing"),
+	S("webinar"), S("demo"), S("trial"), S("try"), S("*portal"), S("*portal*"), S("portal*"),
+	S("dashboard"), S("console"), S("admin"), S("ui"), S("webui"), S("video"), S("videos"),
+	S("survey"), S("ideas"), S("threatmap"), S("threatcenter"), S("bugbounty"), S("guide"),
+	S("documentation"), S("manual"), S("manuals"), S("bbs"), S("hub"), S("apidoc*"),
+	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), { 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
-static const char site_pages[] =
-    "event events home store resources customer customers status trust info go pages lp auth "
-    "id secure web m app apps media img image images static assets mail smtp mx# email links "
-    "link click track labs research library connect security cms search tool tools metrics "
-    "smetrics stats sstats content analyticsssl analyticsnossl tracking *mailing";
+static const struct shape site_pages[] = { S("event"), S("events"), S("home"), S("store"),
+	S("resources"), S("customer"), S("customers"), S("status"), S("trust"), S("info"), S("go"),
+	S("pages"), S("lp"), S("auth"), S("id"), S("secure"), S("web"), S("m"), S("app"), S("apps"),
+	S("media"), S("img"), S("image"), S("images"), S("static"), S("assets"), S("mail"),
+	S("smtp"), S("mx#"), S("email"), S("links"), S("link"), S("click"), S("track"), S("labs"),
+	S("research"), S("library"), S("connect"), S("security"), S("cms"), S("search"), S("tool"),
+	S("tools"), S("metrics"), S("smetrics"), S("stats"), S("sstats"), S("content"),
+	S("analyticsssl"), S("analyticsnossl"), S("tracking"), S("*mailing"), { 0 } };
 
-static const char update[] =
-    "*update* *upgrade* *download* dl dl# dl-* *-dl *cdn* *-dist dist dist-* repo repo# "
-    "repos repository *package* pkg pkgs registry patch* defs* definition* *signature* "
-    "mirror* firmware* *install* distribution* ruleset* rule rules av av# su bits upd upd# "
-    "upd-* *-upd ftp ftp# feed feed# feed-* *-feed feeds* yum down down# file file# rsync* "
-    "software* offline* registry* *-registry docker* *artifact* charts helm vdb* avdb* "
-    "database* db db# pattern* fw fw# apt rpm deb liveupdate* plugins up up# ota ota# "
-    "localdb* geoip* sig sig# sigs files hotfix* release* releases engine engine# cache "
-    "cache# *-cache rpz* content content# contents content-cdn content-updates* sdl sdl#";
+static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
+	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("repo"),
+	S("repo#"), S("repos"), S("repository"), S("*package*"), S("pkg"), S("pkgs"), S("registry"),
+	S("patch*"), S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
+	S("*install*"), S("distribution*"), S("ruleset*"), S("rule"), S("rules"), S("av"), S("av#"),
+	S("su"), S("bits"), S("upd"), S("upd#"), S("upd-*"), S("*-upd"), S("ftp"), S("ftp#"),
+	S("feed"), S("feed#"), S("feed-*"), S("*-feed"), S("feeds*"), S("yum"), S("down"),
+	S("down#"), S("file"), S("file#"), S("rsync*"), S("software*"), S("offline*"),
+	S("registry*"), S("*-registry"), S("docker*"), S("*artifact*"), S("charts"), S("helm"),
+	S("vdb*"), S("avdb*"), S("database*"), S("db"), S("db#"), S("pattern*"), S("fw"), S("fw#"),
+	S("apt"), S("rpm"), S("deb"), S("liveupdate*"), S("plugins"), S("up"), S("up#"), S("ota"),
+	S("ota#"), S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"),
+	S("hotfix*"), S("release*"), S("releases"), S("engine"), S("engine#"), S("cache"),
+	S("cache#"), S("*-cache"), S("rpz*"), S("content"), S("content#"), S("contents"),
+	S("content-cdn"), S("content-updates*"), S("sdl"), S("sdl#"), { 0 } };
 
-static const char licensing[] = "*licen* lic lic# *activat* entitle* register registration "
-				"registration-* keystone subscription*";
+static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
+	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
+	S("subscription*"), { 0 } };
 
-static const char crash_report[] = "*crash* *dump* fault* bugreport* sentry*";
+static const struct shape crash_report[] = { S("*crash*"), S("*dump*"), S("fault*"),
+	S("bugreport*"), S("sentry*"), { 0 } };
 
-static const char cloud_lookup[] =
-    "*lookup* *reput* rep *-rep *filerep* *urlrep* *-orsp orsp* *query* *threatcloud* "
-    "*sandbox* *rating* categor* *urlfilter* *url-* scan *cloudscan* verdict* classif* "
-    "dnsbl* rbl* url url# doh doh# *-doh dns dns# dns-* *-dns census* asn resolver* *intel "
-    "*intelligence* ioc* *phish* *spam* safebrowsing* webrep* blacklist* whitelist* hash* "
-    "grid* *webfilter* *contentfilter* *content-filter* gti gti-* ti";
+static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep"), S("*-rep"),
+	S("*filerep*"), S("*urlrep*"), S("*-orsp"), S("orsp*"), S("*query*"), S("*threatcloud*"),
+	S("*sandbox*"), S("*rating*"), S("categor*"), S("*urlfilter*"), S("*url-*"), S("scan"),
+	S("*cloudscan*"), S("verdict*"), S("classif*"), S("dnsbl*"), S("rbl*"), S("url"), S("url#"),
+	S("doh"), S("doh#"), S("*-doh"), S("dns"), S("dns#"), S("dns-*"), S("*-dns"), S("census*"),
+	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
+	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
+	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
+	S("gti-*"), S("ti"), { 0 } };
 
-static const char telemetry[] =
-    "*telemetry* *feedback* *event* *ingest* *collect* log log# logs* *-log* *metric* "
-    "*stats* stat stat# *upload* submi* sample* *sensor* *probe* data data-* data# beacon* "
-    "export* intake* *-intake syslog* report reports reporting* analytics* *tracker* track "
-    "track# tracking *diag* datalake* metadata* telem* monitor* ingress* *ingress sink* "
-    "audit* trace* tracing* usage* insights* siem* *stat";
+static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
+	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
+	S("*stats*"), S("stat"), S("stat#"), S("*upload*"), S("submi*"), S("sample*"),
+	S("*sensor*"), S("*probe*"), S("data"), S("data-*"), S("data#"), S("beacon*"), S("export*"),
+	S("intake*"), S("*-intake"), S("syslog*"), S("report"), S("reports"), S("reporting*"),
+	S("analytics*"), S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"),
+	S("datalake*"), S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"),
+	S("sink*"), S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"),
+	S("siem*"), S("*stat"), { 0 } };
 
-static const char tunnel[] =
-    "vpn* *-vpn *tunnel* relay* *relay proxy* broker* derp# *ztna* wireguard* wg# pop# pop-* "
-    "swg* *swg masque*";
+static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
+	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
+	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), { 0 } };
 
-static const char management[] =
-    "api* *-api *agent* *mgmt* manage* device* *regist* *enrol* *provision* config* "
-    "settings* *sync* ztp* zerotouch* policy* push* controller* command* cmd c2 heartbeat* "
-    "checkin* client* mdm edr xdr ws wss mqtt* notif* connector* fleet* mobile* pac pac-* "
-    "conf conf-* *-conf deploy* bootstrap* onboard* orchestrat* gateway* *-gateway backend* "
-    "grpc* msg* *api *-client server server# *-server *controller *push hook* webhook* ping "
-    "ping# *discovery* *mgr*";
+static const struct shape management[] = { S("api*"), S("*-api"), S("*agent*"), S("*mgmt*"),
+	S("manage*"), S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"),
+	S("settings*"), S("*sync*"), S("ztp*"), S("zerotouch*"), S("policy*"), S("push*"),
+	S("controller*"), S("command*"), S("cmd"), S("c2"), S("heartbeat*"), S("checkin*"),
+	S("client*"), S("mdm"), S("edr"), S("xdr"), S("ws"), S("wss"), S("mqtt*"), S("notif*"),
+	S("connector*"), S("fleet*"), S("mobile*"), S("pac"), S("pac-*"), S("conf"), S("conf-*"),
+	S("*-conf"), S("deploy*"), S("bootstrap*"), S("onboard*"), S("orchestrat*"), S("gateway*"),
+	S("*-gateway"), S("backend*"), S("grpc*"), S("msg*"), S("*api"), S("*-client"), S("server"),
+	S("server#"), S("*-server"), S("*controller"), S("*push"), S("hook*"), S("webhook*"),
+	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), { 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
 	SIG_FN_TUNNEL, SIG_FN_PORTAL };
 
 static const struct {
-	const char *shapes;
+	const struct shape *shapes;
 	enum sig_function function;
 	bool of_sites; /* only in the domain of a web site */
 } lists[] = {
@@ -89,39 +123,57 @@ static const struct {
 };
 
 static bool
-has_shape(const char *label, size_t len, const char *shape, size_t n)
+has_shape(const char *label, size_t len, const struct shape *s)
 {
-	bool left = shape[0] == '*', right = shape[n - 1] == '*';
+	const char *text = s->text;
+	size_t n = s->len;
+	bool left = text[0] == '*', right = text[n - 1] == '*';
 
-	if (shape[n - 1] == '#') {
+	if (text[n - 1] == '#') {
 		size_t stem = len;
 
 		while (stem > 0 && label[stem - 1] >= '0' && label[stem - 1] <= '9')
 			stem--;
-		return stem == n - 1 && stem < len && memcmp(label, shape, stem) == 0;
+		return stem == n - 1 && stem < len && memcmp(label, text, stem) == 0;
 	}
-	shape += left;
+	text += left;
 	n -= (size_t)left + right;
 	if (len < n)
 		return false;
 	if (left && right)
-		return memmem(label, len, shape, n) != NULL;
+		return memmem(label, len, text, n) != NULL;
 	if (!left && !right && len != n)
 		return false;
-	return memcmp(left ? label + len - n : label, shape, n) == 0;
+	return memcmp(left ? label + len - n : label, text, n) == 0;
+}
+
+/* A bit for each character of a label, some of which share one. */
+static uint64_t
+characters(const char *label, size_t len)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < len; i++)
+		set |= 1ULL << (label[i] & 63);
+	return set;
 }
 
 static enum sig_function
 function_of(const char *label, size_t len, bool site)
 {
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		size_t n;
+	uint64_t set = characters(label, len);
 
+	if (len == 0)
+		return SIG_FN_NONE;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (lists[i].of_sites && !site)
 			continue;
-		for (const char *s = lists[i].shapes; *s; s += n + (s[n] == ' ')) {
-			n = strcspn(s, " ");
-			if (has_shape(label, len, s, n))
+		for (const struct shape *s = lists[i].shapes; s->text; s++) {
+			/* Most shapes fail by their first character alone. */
+			bool may = s->text[0] == '*' ? set >> (s->text[1] & 63) & 1
+						     : s->text[0] == label[0];
+
+			if (may && has_shape(label, len, s))
 				return lists[i].function;
 		}
 	}

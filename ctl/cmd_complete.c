@@ -114,6 +114,9 @@ values_of(const char *option)
 		{ "--since", "1h, 1d, 7d, 30d, 90d, today, yesterday" },
 		{ "--until", "1h, 1d, 7d, 30d, today, yesterday, now" },
 		{ "--not-seen", "1d, 7d, 30d, 90d" },
+		{ "--active", "1d, 7d, 14d, 30d" },
+		{ "--window", "1, 7, 14, 30" },
+		{ "--last", "10, 20, 50, 100" },
 	};
 
 	if (strcmp(option, "--vendor") == 0)
@@ -122,6 +125,10 @@ values_of(const char *option)
 		from_packs(product_id);
 	else if (strcmp(option, "--country") == 0)
 		from_packs(country);
+	if (strcmp(option, "--from") == 0 || strcmp(option, "--to") == 0) {
+		from_packs(country);
+		from_packs(vendor_id);
+	}
 	for (unsigned i = 0; strcmp(option, "--category") == 0 && i < pack_categories_count; i++)
 		puts(pack_categories[i]);
 	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -113,16 +113,28 @@ say_driver(struct doctor_case *c, const char *address)
 	}
 }
 
+static bool
+is_there(const struct doctor_case *c, const char *folder, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s%s/%s", c->root, folder, name);
+	return access(path, F_OK) == 0;
+}
+
 void
 doctor_drivers(struct doctor_case *c)
 {
+	for (unsigned i = 0; c->devices[i]; i++)
+		if (!is_there(c, "/sys/bus/pci/devices", c->devices[i]) &&
+		    !is_there(c, "/sys/class/net", c->devices[i]))
+			doctor_say(c, DOCTOR_FAIL, "ip -br link; lspci -D",
+			    "%s: no such interface, and no such PCI device", c->devices[i]);
 	if (each_name(c, "/sys/bus/pci/devices", is_nic, say_driver) == 0)
 		doctor_say(c, DOCTOR_NOTE, NULL, "no PCI network device: virtual ports only");
 	for (unsigned i = 0; i < c->site->n_ports; i++) {
 		const struct doctor_port *p = &c->site->ports[i];
-		char path[512];
-		snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s", c->root, p->name);
-		if (p->pci && access(path, F_OK) < 0)
+		if (p->pci && !is_there(c, "/sys/bus/pci/devices", p->name))
 			doctor_say(c, DOCTOR_FAIL, "lspci -D   (and put its address in the config)",
 			    "%s: no such PCI device", p->name);
 	}

@@ -25,10 +25,16 @@
 enum { ROUNDS = 7, NEW_BATCH = 16384, QUIC_SLOT = 1536 };
 enum { WORKERS = 2, WORKER_FLOWS = 65536, WORKER_PASSES = 256 };
 
+#if __has_attribute(noclone) /* GCC alone would make a copy under another name */
+#define ALONE __attribute__((noinline, noclone))
+#else
+#define ALONE __attribute__((noinline))
+#endif
+
 /* A name of its own for callgrind to count in; the count holds the few instructions of bench_run()
  * too.
  */
-static void __attribute__((noinline, noclone))
+static void ALONE
 decided_run(struct clf_engine *e, const uint8_t *frames, size_t n)
 {
 	bench_run(e, frames, NULL, BENCH_FRAME, n);

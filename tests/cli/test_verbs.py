@@ -338,6 +338,7 @@ class Help(command.Command):
         self.assertEqual(self.run_it("__complete", "values", "--vendor")[0].split(), ["acme", "zeta"])
         self.assertEqual(self.run_it("__complete", "values", "--product")[0].split(), ["edr"])
         self.assertEqual(self.run_it("__complete", "values", "--country")[0].split(), ["US", "CN"])
+        self.assertEqual(self.run_it("__complete", "values", "--from")[0].split(), ["US", "CN", "acme", "zeta"])
         self.assertEqual(self.run_it("__complete", "arguments", "help")[0], self.run_it("__complete", "verbs")[0])
         self.assertIn("--group-by", self.run_it("__complete", "options", "report")[0].split())
         self.assertIn("--action", self.run_it("__complete", "options", "policy", "simulate")[0].split())
@@ -400,6 +401,11 @@ class Doctor(command.Command):
         self.assertEqual(got["mtu"], [("ok", "eth1 has MTU 1500", None), ("ok", "eth2 has MTU 9000", None)])
         pair = ask("eth1", "eth2", code=1)["mtu"]
         self.assertEqual([(x[0], x[2]) for x in pair], [("fail", "ip link set eth1 mtu 9000")])
+
+    def test_a_device_that_is_none(self):
+        out, _ = self.run_it("doctor", "--json", "--socket", self.path("no.sock"), "nosuch0", code=1)
+        self.assertEqual([x["found"] for x in json.loads(out) if x["level"] == "fail" and x["check"] == "drivers"],
+                         ["nosuch0: no such interface, and no such PCI device"])
 
     def test_failing_store(self):
         self.write("junk.db", "this is no database" * 100)

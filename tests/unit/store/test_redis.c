@@ -288,7 +288,7 @@ static void
 test_back_off(void **state)
 {
 	struct store_config config = { .url = "redis://h", .sensor = "s1", .mode = STORE_WRITE };
-	uint64_t waits[40], most = 0, least = UINT64_MAX;
+	uint64_t least = UINT64_MAX, most = 0;
 	struct sig_diag diag = { 0 };
 	struct store *store;
 
@@ -299,17 +299,19 @@ test_back_off(void **state)
 		uint64_t before = store_now_ms();
 
 		rds_fail(r, "away");
-		waits[i] = r->next_try_ms - before;
+		uint64_t after = store_now_ms(), wait = r->next_try_ms - before;
+
 		assert_int_equal(r->state, RDS_DOWN);
+		/* 0.1 s at first, 1 s at most, a quarter more or less; a machine that stalls here
+		 * changes neither bound */
+		assert_true(wait >= (i == 0 ? 75 : i < 8 ? 100 : 750));
+		assert_true(r->next_try_ms <= after + (i == 0 ? 125 : 1250));
 		if (i < 8)
 			continue;
-		most = waits[i] > most ? waits[i] : most;
-		least = waits[i] < least ? waits[i] : least;
+		most = wait > most ? wait : most;
+		least = wait < least ? wait : least;
 	}
-	assert_in_range(
-	    waits[0], 75, 1000); /* the first after 0.1 s: more is a stalled machine's */
-	assert_in_range(least, 750, 1250);
-	assert_in_range(most, least + 1, 2250);
+	assert_true(most > least);
 	assert_false(store->stats.up);
 	assert_int_equal(store->stats.errors, 40);
 	assert_string_equal(store_error(store), "redis h port 6379: away");

@@ -115,14 +115,15 @@ bool
 dp_worker_snapshot(struct dp_worker *w, struct dp_counters *ret)
 {
 	uint64_t before = atomic_load_explicit(&w->snapshots, memory_order_acquire);
+	uint64_t begin = dp_clock_read(CLOCK_MONOTONIC);
 
 	atomic_fetch_or(&w->asked, DP_ASK_SNAPSHOT);
-	for (unsigned us = 0; us < SNAPSHOT_WAIT_US; us += SNAPSHOT_NAP_US) {
-		if (read_snapshot(w, before, ret))
-			return true;
+	while (!read_snapshot(w, before, ret)) {
+		if (dp_clock_read(CLOCK_MONOTONIC) - begin > SNAPSHOT_WAIT_US)
+			return false;
 		nap_us(SNAPSHOT_NAP_US);
 	}
-	return false;
+	return true;
 }
 
 /*

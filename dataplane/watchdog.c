@@ -24,7 +24,7 @@
 
 enum {
 	LOOK_EVERY_US = 20000,
-	STALLED_US = 120000, /* noticed */
+	STALLED_US = 100000, /* noticed */
 	TAKEN_US = 1000000,  /* acted on */
 	SECOND_US = 1000000,
 	SHED_LOOK_US = 100000,

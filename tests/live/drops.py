@@ -13,6 +13,22 @@ from wire import PLAIN, TELEMETRY, UPDATE, Wire, check, need, wait_for
 RULES = [("no-telemetry", "product: [falcon], function: [telemetry]", "drop"), ("no-360", "vendor: [qihoo-360]", "drop")]
 
 
+# A hello in two segments, cut in the middle of the name.
+IN_TWO = """
+import socket, ssl, sys, time
+out = ssl.MemoryBIO()
+tls = ssl._create_unverified_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname=sys.argv[1])
+try: tls.do_handshake()
+except ssl.SSLWantReadError: pass
+hello = out.read(); at = hello.index(sys.argv[1].encode()) + 1
+s = socket.create_connection(("10.77.0.1", 443), timeout=15)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+s.sendall(hello[:at]); time.sleep(0.1); s.sendall(hello[at:]); s.settimeout(1)
+try: print("answered" if s.recv(9) else "closed")
+except TimeoutError: print("silence")
+"""
+
+
 def main():
     need("curl", "caddy", "dnsmasq", "dig", "gtlsclient", "tcpdump")
     w = Wire(sys.argv[1], int(sys.argv[2]))
@@ -26,6 +42,8 @@ def main():
     for six in (False, True):
         rc, body, _ = w.get(TELEMETRY, six=six, seconds=1)
         check(rc == 28 and body == "", f"TLS, six={six}: must time out, curl said {rc} {body}")
+    r = w.on("cl", "python3", "-c", IN_TWO, TELEMETRY)
+    check(r.stdout.strip() == "silence", f"cut in two: {r.stdout}{r.stderr}")
     rc, body, _ = w.get("qup.f.360.cn", scheme="http", seconds=1)
     check(rc == 28, f"HTTP: must time out, curl said {rc} {body}")
     check(not w.quic(TELEMETRY, seconds=2), "QUIC must not go through")
@@ -45,7 +63,8 @@ def main():
     seen = wait_for("the capture at the server to show the last name asked for", captured)
     check(UPDATE.encode() in seen, "TLS names are seen in it too")
     dump.terminate()
-    for name in (TELEMETRY.encode(), b"\x06ts01-b\x09cloudsink", b"qup.f.360.cn"):
+    check(b"\0" + bytes([len(TELEMETRY)]) + TELEMETRY[:1].encode() in seen, "what came before the segment that decided went through")
+    for name in (TELEMETRY.encode(), TELEMETRY[1:].encode(), b"\x06ts01-b\x09cloudsink", b"qup.f.360.cn"):
         check(name not in seen, f"the server never gets {name}")
     frames = w.identity()
     check(frames["dropped"].get("policy", 0) >= 5, f"drops are counted: {frames}")

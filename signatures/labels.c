@@ -58,7 +58,8 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("ota#"), S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"),
 	S("hotfix*"), S("release*"), S("releases"), S("engine"), S("engine#"), S("cache"),
 	S("cache#"), S("*-cache"), S("rpz*"), S("content"), S("content#"), S("contents"),
-	S("content-cdn"), S("content-updates*"), S("sdl"), S("sdl#"), { 0 } };
+	S("content-cdn"), S("content-updates*"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
+	S("*-defs"), S("modules"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
@@ -75,7 +76,7 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
 	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
 	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
-	S("gti-*"), S("ti"), { 0 } };
+	S("gti-*"), S("ti"), S("urlcloud*"), S("url-cat*"), S("*web-filter*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),

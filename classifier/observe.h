@@ -138,6 +138,7 @@ struct clf_quic_result {
 	bool over_limit;   /* CRYPTO data beyond what a connection may hold, or no room for it */
 	bool over_budget;  /* an Initial was not tried: max_decrypts were spent */
 	unsigned decrypts; /* AEAD operations spent, for the caller's budget */
+	unsigned failed;   /* the client's Initials that no keys fitted; two end a datagram */
 	struct clf_tls_hello hello; /* with CLF_OBS_DONE; points into q */
 	struct clf_name other;	    /* with have_other; valid until the next call */
 };

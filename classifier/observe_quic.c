@@ -19,6 +19,7 @@ enum {
 	QUIC_NO_VERSION = -1,
 	QUIC_FIRST_MIN = 1200, /* RFC 9000 14.1: of a datagram with a client's Initial */
 	QUIC_FIRST_CID_MIN = 8,
+	QUIC_FAILED_MAX = 2,
 };
 
 struct big {
@@ -400,11 +401,14 @@ read_packet(struct clf_quic *q, const struct header *h, struct sig_bytes *b, boo
 		return false;
 	ret->zero_rtt |= h->type == CLF_QUIC_0RTT;
 	ret->settled |= !up && h->type == CLF_QUIC_HANDSHAKE;
-	if (h->type != CLF_QUIC_INITIAL)
+	if (h->type != CLF_QUIC_INITIAL || !up)
 		return true;
-	if (up && unprotect(q, h, &packet, max_decrypts, ret, &payload_len))
+	if (unprotect(q, h, &packet, max_decrypts, ret, &payload_len))
 		read_frames(q, sig_bytes_of(q->pool->plain, payload_len), ret);
-	return true;
+	else
+		ret->failed++;
+	/* All of a datagram have one ID, so what fits none of two will fit none of thirty. */
+	return ret->failed < QUIC_FAILED_MAX;
 }
 
 static void
@@ -414,7 +418,7 @@ result_clear(struct clf_quic_result *r)
 	r->initial = r->zero_rtt = r->retry = r->version_negotiation = false;
 	r->gap = r->ambiguous = r->malformed = r->over_limit = r->over_budget = false;
 	r->second = r->settled = r->have_other = false;
-	r->decrypts = 0;
+	r->decrypts = r->failed = 0;
 }
 
 enum clf_obs

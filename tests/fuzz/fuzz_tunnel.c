@@ -85,7 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	clf_parse_frame(&f, CLF_PARSE_TUNNELS, &p);
 	if (p.parse <= CLF_P_FRAGMENT && (uint32_t)p.payload_off + p.payload_len > len)
 		abort();
-	if (kind >= 4 && p.depth == 0 && p.parse == CLF_P_OK && kind >= 8 && p.protocol != 17)
+	if (kinds[kind].field == PORT && p.depth == 0 && p.parse == CLF_P_OK && p.protocol != 17)
 		abort(); /* not taken for a tunnel, so it must be the datagram that it is */
 	free(frame);
 	return 0;

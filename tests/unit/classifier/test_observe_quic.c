@@ -450,6 +450,29 @@ test_coalesced_other_id(void **state)
 	clf_quic_close(pool, q);
 }
 
+/* A datagram full of what looks like Initials costs as much as two of them. */
+static void
+test_many_that_fail(void **state)
+{
+	struct clf_quic *q = clf_quic_open(pool);
+	struct buf payload = { 0 }, dgram = { 0 };
+	static uint8_t zeros[20];
+	struct quic_side s;
+
+	(void)state;
+	quic_side_init(&s, 1, cid, sizeof(cid));
+	s.key[0] ^= 1;
+	put(&payload, zeros, sizeof(zeros));
+	for (unsigned i = 0; i < 20; i++)
+		put_initial(&dgram, &s, (uint16_t)i, &payload);
+	assert_int_equal(feed(q, &dgram), CLF_OBS_MORE);
+	assert_int_equal(r.failed, 2);
+	assert_in_range(r.decrypts, 2, 4);
+	clf_quic_close(pool, q);
+	buf_free(&payload);
+	buf_free(&dgram);
+}
+
 static void
 test_limits(void **state)
 {
@@ -508,6 +531,7 @@ main(void)
 		cmocka_unit_test(test_version_switched),
 		cmocka_unit_test(test_fixed_bit_clear),
 		cmocka_unit_test(test_coalesced_other_id),
+		cmocka_unit_test(test_many_that_fail),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -64,7 +64,7 @@ put(struct store *store, unsigned vendor, unsigned host)
 		.last_seen_us = 1000 + vendor * HOSTS + host,
 		.flows = 1 };
 
-	(void)snprintf(address, sizeof(address), "10.0.%u.%u", host / 250, host % 250);
+	(void)snprintf(address, sizeof(address), "10.0.%u.%u", host / 250 % 250, host % 250);
 	(void)snprintf(id, sizeof(id), "v%u", vendor);
 	(void)snprintf(name, sizeof(name), "Vendor %u", vendor);
 	(void)snprintf(product, sizeof(product), "p%u", vendor);

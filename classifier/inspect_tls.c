@@ -21,26 +21,6 @@ alpn_begins(const struct clf_tls_hello *h, unsigned i, const char *what)
 	return h->alpn[i].len >= strlen(what) && memcmp(h->alpn[i].p, what, strlen(what)) == 0;
 }
 
-/* Resolvers that answer over HTTPS for anybody; their packs, if any, say who they are. */
-static bool
-is_known_doh(const struct clf_name *n)
-{
-	static const char *const names[] = { "dns.google", "cloudflare-dns.com", "one.one.one.one",
-		"dns.quad9.net", "dns9.quad9.net", "doh.opendns.com", "dns.nextdns.io",
-		"doh.cleanbrowsing.org", "dns.adguard-dns.com", "dns.adguard.com", "dns.alidns.com",
-		"doh.pub", "dot.pub", "doh.360.cn", "doh.dns.sb", "dns.mullvad.net",
-		"doh.mullvad.net", "dns.controld.com", "freedns.controld.com", "doh.xfinity.com" };
-
-	for (size_t i = 0; n->len > 0 && i < sizeof(names) / sizeof(names[0]); i++) {
-		size_t want = strlen(names[i]), have = (size_t)n->len;
-		if (have < want || memcmp(n->canonical + have - want, names[i], want) != 0)
-			continue;
-		if (have == want || n->canonical[have - want - 1] == '.')
-			return true;
-	}
-	return false;
-}
-
 /* JA3 and JA4 cost hashing: only where a signature looks or the owner wants them shown. */
 static void
 fingerprints(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hello *h, bool quic)
@@ -98,7 +78,7 @@ clf_take_hello(struct clf_visit *v, struct clf_ctx *c, const struct clf_tls_hell
 			c->flags |= CLF_FL_ENCRYPTED_DNS;
 	}
 	uint16_t server_port = v->dir == CLF_UP ? v->pkt->dst_port : v->pkt->src_port;
-	if (server_port == DOT_PORT || (h->have_sni && is_known_doh(&h->sni)))
+	if (server_port == DOT_PORT)
 		c->flags |= CLF_FL_ENCRYPTED_DNS;
 	if (h->hello)
 		fingerprints(v, c, h, quic);

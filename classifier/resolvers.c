@@ -4,67 +4,77 @@
 
 #include <string.h>
 
-/* A leading dot: the name and all below it. */
+/*
+ * By the last two labels, since nearly every hello is none of these. Hosts are what stands left of
+ * them: "@" the zone alone, a leading dot the name and all below it.
+ */
 static const struct {
-	const char *name;
-	unsigned char len;
-} resolvers[] = {
-#define R(name_)                         \
-	{                                \
-		name_, sizeof(name_) - 1 \
+	const char *zone;
+	size_t len;
+	const char *hosts;
+} zones[] = {
+#define Z(zone_, hosts_)                         \
+	{                                        \
+		zone_, sizeof(zone_) - 1, hosts_ \
 	}
-	R(".cloudflare-dns.com"),
-	R(".dns.nextdns.io"),
-	R(".dns.mullvad.net"),
-	R("basic.rethinkdns.com"),
-	R("dns.adguard-dns.com"),
-	R("dns.adguard.com"),
-	R("dns.alidns.com"),
-	R("dns.controld.com"),
-	R("dns.digitale-gesellschaft.ch"),
-	R("dns.google"),
-	R("dns.google.com"),
-	R("dns.quad9.net"),
-	R("dns.sb"),
-	R("dns.switch.ch"),
-	R("dns.twnic.tw"),
-	R("dns10.quad9.net"),
-	R("dns11.quad9.net"),
-	R("dns64.dns.google"),
-	R("dns9.quad9.net"),
-	R("doh.360.cn"),
-	R("doh.cleanbrowsing.org"),
-	R("doh.cox.net"),
-	R("doh.dns.apple.com"),
-	R("doh.dns.sb"),
-	R("doh.familyshield.opendns.com"),
-	R("doh.li"),
-	R("doh.libredns.gr"),
-	R("doh.opendns.com"),
-	R("doh.pub"),
-	R("doh.xfinity.com"),
-	R("family.adguard-dns.com"),
-	R("freedns.controld.com"),
-	R("max.rethinkdns.com"),
-	R("one.one.one.one"),
-	R("unfiltered.adguard-dns.com"),
-#undef R
+	Z("360.cn", ".doh"),
+	Z("adguard-dns.com", ".dns family unfiltered"),
+	Z("adguard.com", ".dns"),
+	Z("alidns.com", ".dns"),
+	Z("apple.com", "doh.dns"),
+	Z("cleanbrowsing.org", ".doh"),
+	Z("cloudflare-dns.com", "."),
+	Z("controld.com", ".dns .freedns"),
+	Z("cox.net", "doh"),
+	Z("digitale-gesellschaft.ch", "dns"),
+	Z("dns.google", "."),
+	Z("dns.sb", "@ .doh"),
+	Z("doh.li", "@"),
+	Z("doh.pub", "."),
+	Z("dot.pub", "."),
+	Z("google.com", "dns"),
+	Z("libredns.gr", "doh"),
+	Z("mullvad.net", ".dns .doh"),
+	Z("nextdns.io", ".dns"),
+	Z("one.one", ".one.one"),
+	Z("opendns.com", ".doh doh.familyshield"),
+	Z("quad9.net", ".dns .dns9 dns10 dns11"),
+	Z("rethinkdns.com", "basic max"),
+	Z("switch.ch", "dns"),
+	Z("twnic.tw", "dns"),
+	Z("xfinity.com", ".doh"),
+#undef Z
 };
+
+/* Whether what stands left of a zone, without the dot, is one of the hosts. */
+static bool
+is_host(const char *left, size_t len, const char *hosts)
+{
+	size_t n;
+
+	for (const char *h = hosts; *h; h += n + (h[n] == ' ')) {
+		n = strcspn(h, " ");
+		if (n == 1 && (*h == '.' || (*h == '@' && len == 0)))
+			return true;
+		if (*h == '.' ? len >= n && memcmp(left + len - n, h, n) == 0
+			      : len == n && memcmp(left, h, n) == 0)
+			return true;
+		if (*h == '.' && len == n - 1 && memcmp(left, h + 1, len) == 0)
+			return true;
+	}
+	return false;
+}
 
 bool
 clf_is_resolver(const char *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof resolvers / sizeof resolvers[0]; i++) {
-		const char *r = resolvers[i].name;
-		size_t n = resolvers[i].len;
+	const char *last = memrchr(name, '.', len);
+	const char *before = last ? memrchr(name, '.', (size_t)(last - name)) : NULL;
+	const char *zone = before ? before + 1 : name;
+	size_t n = len - (size_t)(zone - name);
 
-		if (r[0] != '.') {
-			if (len == n && memcmp(name, r, n) == 0)
-				return true;
-		} else if (len == n - 1 ? memcmp(name, r + 1, len) == 0
-					: len > n && memcmp(name + len - n, r, n) == 0) {
-			return true;
-		}
-	}
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
+		if (zones[i].len == n && memcmp(zones[i].zone, zone, n) == 0)
+			return is_host(name, before ? (size_t)(before - name) : 0, zones[i].hosts);
 	return false;
 }

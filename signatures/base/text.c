@@ -38,41 +38,42 @@ sig_text_escape(char *out, size_t cap, const uint8_t *in, size_t len)
 	return n;
 }
 
-/* The canonical form of one byte of a label, or 0 when no label may hold it. */
-static char
-label_byte(uint8_t c)
+/* Lowers n bytes and tells whether a name may hold them all: no branch, so that compilers make
+ * vectors of it. */
+static bool
+lower_all(char *out, const uint8_t *in, size_t n)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c + ('a' - 'A'));
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')
-		return (char)c;
-	return 0;
+	uint8_t bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = in[i];
+
+		c |= (uint8_t)((uint8_t)((uint8_t)(c - 'A') < 26) << 5);
+		bad |= !(((uint8_t)(c - 'a') < 26) | ((uint8_t)(c - '0') < 10) | (c == '-') |
+			 (c == '_') | (c == '.'));
+		out[i] = (char)c;
+	}
+	return !bad;
 }
 
 int
 sig_name_canonical(char out[static SIG_NAME_MAX + 1], const uint8_t *in, size_t len)
 {
 	char name[NAME_MAX_BYTES + 1];
-	size_t label = 0;
+	const char *label = name, *end;
 
 	if (len > 0 && in[len - 1] == '.')
 		len--;
-	if (len == 0 || len > NAME_MAX_BYTES)
+	if (len == 0 || len > NAME_MAX_BYTES || !lower_all(name, in, len))
 		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		if (in[i] == '.') {
-			if (label == 0)
-				return -EINVAL;
-			label = 0;
-			name[i] = '.';
-			continue;
-		}
-		name[i] = label_byte(in[i]);
-		if (name[i] == 0 || ++label > LABEL_MAX)
+	for (end = name + len; label <= end;) {
+		const char *dot = memchr(label, '.', (size_t)(end - label));
+		size_t n = (size_t)((dot ? dot : end) - label);
+
+		if (n == 0 || n > LABEL_MAX)
 			return -EINVAL;
+		label += n + 1;
 	}
-	if (label == 0)
-		return -EINVAL;
 	memcpy(out, name, len);
 	out[len] = '\0';
 	return (int)len;

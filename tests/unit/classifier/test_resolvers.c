@@ -27,6 +27,28 @@ names(void **state)
 	assert_false(is("dns.google.example.org"));
 	assert_false(is("www.google"));
 	assert_false(is(""));
+	assert_false(is("."));
+	assert_false(is("google"));
+	/* Some have hosts of their own below a zone that is more than a resolver's. */
+	assert_true(is("dns.adguard.com"));
+	assert_true(is("d1.dns.adguard.com"));
+	assert_false(is("mydns.adguard.com"));
+	assert_false(is("adguard.com"));
+	assert_true(is("dns.google.com"));
+	assert_false(is("a.dns.google.com"));
+	assert_false(is("www.google.com"));
+	assert_true(is("dns11.quad9.net"));
+	assert_false(is("dns12.quad9.net"));
+	assert_true(is("doh.familyshield.opendns.com"));
+	assert_false(is("x.doh.familyshield.opendns.com"));
+	assert_true(is("dns.sb"));
+	assert_false(is("www.dns.sb"));
+	assert_true(is("de.doh.dns.sb"));
+	assert_true(is("doh.li"));
+	assert_false(is("a.doh.li"));
+	assert_true(is("a.dot.pub"));
+	assert_false(is("one.one"));
+	assert_false(is("one.one.one"));
 }
 
 int

@@ -154,7 +154,8 @@ match_find_node(const struct table *t, uint64_t hash, const void *key, size_t le
 /* One key that a name may have in the table: its last labels, from `start` on. */
 struct place {
 	uint64_t hash;
-	unsigned start;
+	uint32_t group; /* where it would be: the first node of a group */
+	uint32_t start;
 };
 
 /*
@@ -198,7 +199,9 @@ find_dots(const uint8_t *name, size_t len, uint64_t dots[4])
 
 /*
  * All keys that a name may have, shortest first; 0 when the name is no canonical one: such a name
- * matches nothing. `places` has room for SIG_NAME_MAX / 2 + 1.
+ * matches nothing. `places` has room for SIG_NAME_MAX / 2 + 1. Each key's tags, and at once the
+ * node where it would be most likely, are asked for as soon as it is known: all waits for memory
+ * are one.
  */
 static unsigned
 find_places(const struct table *t, const uint8_t *name, size_t len, struct place *places)
@@ -221,8 +224,14 @@ find_places(const struct table *t, const uint8_t *name, size_t len, struct place
 				return 0;
 			if (++labels <= t->labels_max) {
 				hash = table_hash_label(hash, name + start, end - start, t->seed);
-				places[n] = (struct place){ hash, (unsigned)start };
-				n += labels > 1;
+				if (labels > 1) {
+					size_t g = (size_t)table_group(t, hash) * GROUP;
+
+					__builtin_prefetch(&t->nodes[g + table_slot(hash)]);
+					__builtin_prefetch(&t->tags[g]);
+					places[n++] = (struct place){ hash, (uint32_t)g,
+						(uint32_t)start };
+				}
 			}
 			if (!more)
 				return n;
@@ -240,28 +249,25 @@ match_name(struct matching *m, unsigned fact)
 	const struct sig_fact *f = &m->facts[fact];
 	struct place places[SIG_NAME_MAX / 2 + 1];
 	uint8_t name[TABLE_NAME] __attribute__((aligned(16)));
-	unsigned n;
+	unsigned n, likely = 0;
 
 	if (f->len == 0 || f->len > 253)
 		return;
 	memset(name + f->len / 16 * 16, 0, 32);
 	memcpy(name, f->value, f->len);
 	n = find_places(t, name, f->len, places);
-	/* Tags, and at once the node that a key would be in most likely: two waits in one. */
+	/* Most keys are not there, which their tags tell: none alike, and one of the group free. */
 	for (unsigned i = 0; i < n; i++) {
-		size_t g = (size_t)table_group(t, places[i].hash) * GROUP;
-
-		__builtin_prefetch(&t->tags[g]);
-		__builtin_prefetch(&t->nodes[g + table_slot(places[i].hash)]);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		size_t g = (size_t)table_group(t, places[i].hash) * GROUP;
-		unsigned b = group_tags(&t->tags[g], table_tag(places[i].hash));
+		const uint8_t *tags = &t->tags[places[i].group];
+		unsigned b = group_tags(tags, table_tag(places[i].hash));
 
 		if (b)
-			__builtin_prefetch(&t->nodes[g + (unsigned)__builtin_ctz(b)]);
+			__builtin_prefetch(&t->nodes[places[i].group + (unsigned)__builtin_ctz(b)]);
+		else if (group_tags(tags, 0))
+			continue;
+		places[likely++] = places[i];
 	}
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < likely; i++) {
 		unsigned at = places[i].start;
 		const struct table_node *node = match_find_node(
 		    t, places[i].hash, f->value + at, f->len - at);

@@ -25,7 +25,8 @@ doctor_config(struct doctor_case *c)
 		snprintf(mend, sizeof(mend), "phonehomed --check --config %s", s->config);
 		doctor_say(c, DOCTOR_FAIL, mend, "%s", s->config_fault);
 	} else
-		doctor_say(c, DOCTOR_OK, NULL, "%s: %u ports", s->config, s->n_ports);
+		doctor_say(c, DOCTOR_OK, NULL, "%s: %u port%s", s->config, s->n_ports,
+		    s->n_ports == 1 ? "" : "s");
 }
 
 /* A file that only its owner may change (secret: or read). */

@@ -176,8 +176,9 @@ tell_ready(const struct dp_plane *plane)
 	const struct dp_config *c = plane->config;
 
 	fprintf(stderr,
-	    "phonehomed: ready: sensor %s, %u ports, %u workers, %u signatures, %s, socket %s\n",
-	    c->sensor, plane->ports.n, plane->n_workers,
+	    "phonehomed: ready: sensor %s, %u port%s, %u worker%s, %u signatures, %s, socket %s\n",
+	    c->sensor, plane->ports.n, plane->ports.n == 1 ? "" : "s", plane->n_workers,
+	    plane->n_workers == 1 ? "" : "s",
 	    sig_ruleset_count(dp_rules_active(&plane->slot)->rules), plane->eal.memory,
 	    c->control.socket);
 	dp_sd_notify("READY=1\nSTATUS=forwarding");

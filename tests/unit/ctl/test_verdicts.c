@@ -26,6 +26,7 @@ ask(const char *mode, const char *match, const struct clf_event *e)
 		fail_msg("%s: %s", match, diag.msgs[0].text);
 	ctl_policy_ask(policy, e, &answer);
 	answer.rule = answer.rule ? "r" : NULL; /* the policy's own goes with it */
+	sig_diag_free(&diag);			/* it may have warned */
 	clf_policy_free(policy);
 	return answer;
 }

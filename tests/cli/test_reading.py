@@ -5,7 +5,9 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
+import termios
 import time
 import unittest
 
@@ -34,19 +36,22 @@ class Reading(command.Command):
 
     def terminal(self, *args, columns=80):
         """What a terminal of so many columns gets, without colours."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            env = {**os.environ, "PHONEHOME_PACKS": self.path("packs"), "LC_ALL": "C", "TERM": "xterm", "NO_COLOR": "1"}
-            env.pop("COLUMNS", None)
-            os.execve("/bin/sh", ["sh", "-c", f'stty cols {columns} rows 24; exec "$@"', "sh", command.BIN, *args], env)
+        env = {**os.environ, "PHONEHOME_PACKS": self.path("packs"), "LC_ALL": "C", "TERM": "xterm", "NO_COLOR": "1"}
+        env.pop("COLUMNS", None)
+        fd, slave = pty.openpty()  # the slave stays open here: a terminal that hangs up may take what it was given with it
+        termios.tcsetwinsize(slave, (24, columns))
         out = b""
-        try:
-            while chunk := os.read(fd, 65536):
-                out += chunk
-        except OSError:
-            pass
-        os.waitpid(pid, 0)
+        with subprocess.Popen([command.BIN, *args], stdin=slave, stdout=slave, stderr=slave, env=env) as p:
+            ended = False
+            while True:
+                if select.select([fd], [], [], 0 if ended else 0.05)[0]:
+                    out += os.read(fd, 65536)
+                elif ended:
+                    break
+                else:
+                    ended = p.poll() is not None
         os.close(fd)
+        os.close(slave)
         return out.decode().replace("\r\n", "\n").splitlines()
 
     def test_tables_fit_80_columns(self):

@@ -28,16 +28,6 @@ version_of(const uint8_t *v)
 	return (unsigned)(v[2] - '0') * 10 + (unsigned)(v[3] - '0');
 }
 
-static uint32_t
-le(struct sig_bytes *b, unsigned bytes)
-{
-	uint32_t v = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		v |= (uint32_t)sig_bytes_u8(b) << (8 * i);
-	return v;
-}
-
 /* Goes past the header to the frames; the version's number, or 0. */
 static unsigned
 pass_header(struct sig_bytes *b)
@@ -80,14 +70,14 @@ next_stream(struct sig_bytes *b, unsigned version, struct sig_bytes *ret)
 
 	if (!sig_bytes_ok(b) || !(type & STREAM_FRAME))
 		return false;
-	uint32_t id = little ? le(b, id_bytes) : 0;
+	uint32_t id = little ? sig_bytes_le(b, id_bytes) : 0;
 	for (unsigned i = 0; !little && i < id_bytes; i++)
 		id = id << 8 | sig_bytes_u8(b);
 	(void)sig_bytes_skip(b, off_bytes == 0 ? 0 : off_bytes + 1);
 	size_t len = sig_bytes_left(b);
 	if (type & 0x20) {
 		struct sig_bytes two = sig_bytes_sub(b, 2);
-		len = little ? le(&two, 2) : sig_bytes_u16(&two);
+		len = little ? sig_bytes_le(&two, 2) : sig_bytes_u16(&two);
 	}
 	*ret = sig_bytes_sub(b, len);
 	return sig_bytes_ok(b) && id == STREAM_CRYPTO;
@@ -106,14 +96,14 @@ clf_gquic_chlo(struct sig_bytes msg, struct clf_tls_hello *ret)
 	const uint8_t *magic = sig_bytes_take(&tags, 4);
 	if (!magic || memcmp(magic, "CHLO", 4) != 0)
 		return CLF_OBS_NOT_MINE;
-	uint32_t n = le(&tags, 2);
-	(void)le(&tags, 2);
+	uint32_t n = sig_bytes_le(&tags, 2);
+	(void)sig_bytes_le(&tags, 2);
 	if (!sig_bytes_ok(&tags) || n == 0 || n > TAGS_MAX)
 		return CLF_OBS_BAD;
 	struct sig_bytes index = sig_bytes_sub(&tags, n * 8u);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *tag = sig_bytes_take(&index, 4);
-		uint32_t end = le(&index, 4);
+		uint32_t end = sig_bytes_le(&index, 4);
 		if (!tag || !sig_bytes_ok(&index) || end < from)
 			return CLF_OBS_BAD;
 		if (memcmp(tag, "SNI", 4) == 0) {

@@ -51,22 +51,12 @@ ctl_link_of(int dlt, bool *ret_head)
 	return CLF_LINK_OTHER;
 }
 
-static uint32_t
-le(struct sig_bytes *b, unsigned bytes)
-{
-	uint32_t v = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		v |= (uint32_t)sig_bytes_u8(b) << (8 * i);
-	return v;
-}
-
 /* Radiotap: its length is in its bytes 2 and 3. */
 static uint32_t
 radiotap_length(struct sig_bytes b)
 {
 	(void)sig_bytes_skip(&b, 2);
-	uint32_t n = le(&b, 2);
+	uint32_t n = sig_bytes_le(&b, 2);
 	return sig_bytes_ok(&b) ? n : UINT32_MAX;
 }
 
@@ -86,7 +76,7 @@ nflog_length(struct sig_bytes b)
 
 	(void)sig_bytes_skip(&b, 4);
 	while (sig_bytes_left(&b) >= 4) {
-		uint32_t size = le(&b, 2), type = le(&b, 2);
+		uint32_t size = sig_bytes_le(&b, 2), type = sig_bytes_le(&b, 2);
 
 		if ((type & 0x7fff) == NFLOG_PAYLOAD)
 			return (uint32_t)(b.p - from);
@@ -105,10 +95,10 @@ named_length(struct sig_bytes b, bool pktap, uint8_t *ret_link)
 
 	if (!pktap)
 		(void)sig_bytes_skip(&b, 2);
-	n = le(&b, pktap ? 4 : 2);
+	n = sig_bytes_le(&b, pktap ? 4 : 2);
 	if (pktap)
 		(void)sig_bytes_skip(&b, 4);
-	dlt = le(&b, 4);
+	dlt = sig_bytes_le(&b, 4);
 	*ret_link = (uint8_t)ctl_link_of((int)dlt, &head);
 	return sig_bytes_ok(&b) && !head ? n : UINT32_MAX;
 }

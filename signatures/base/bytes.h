@@ -112,6 +112,18 @@ sig_bytes_u64(struct sig_bytes *b)
 	return (hi << 32) | sig_bytes_u32(b);
 }
 
+/* Little-endian, of 1 to 4 bytes. All or nothing, as the others. */
+static inline uint32_t
+sig_bytes_le(struct sig_bytes *b, unsigned bytes)
+{
+	const uint8_t *p = sig_bytes_take(b, bytes);
+	uint32_t v = 0;
+
+	for (unsigned i = 0; p && i < bytes; i++)
+		v |= (uint32_t)p[i] << (8 * i);
+	return v;
+}
+
 /* Peek without moving: the byte at offset i, or -1. */
 static inline int
 sig_bytes_at(const struct sig_bytes *b, size_t i)

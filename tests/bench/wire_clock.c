@@ -30,7 +30,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FLOWS = 1024, BURST = 32, DESC = 1024, BUFFERS = 8192, FRAME = 60, WINDOW = 448 };
+#include "tests/live/wire_end.h"
+
+enum { FLOWS = 1024, BURST = 32, BUFFERS = 8192, FRAME = 60, WINDOW = 448 };
 enum { BATCH_NS = 20000, WARM_MS = 300, GIVE_UP_S = 5 };
 enum { STEPS = 2000000 }; /* of the histogram, STEP_NS each; the last one holds all beyond */
 enum { STEP_NS = 100, AWAY_US = 500 };
@@ -219,31 +221,6 @@ share(double part)
 	return 0;
 }
 
-static int
-open_port(uint16_t port, struct rte_mempool *pool)
-{
-	struct rte_eth_conf conf = { 0 };
-	int rc = rte_eth_dev_configure(port, 1, 1, &conf);
-
-	rc = rc < 0 ? rc : rte_eth_rx_queue_setup(port, 0, DESC, 0, NULL, pool);
-	rc = rc < 0 ? rc : rte_eth_tx_queue_setup(port, 0, DESC, 0, NULL);
-	return rc < 0 ? rc : rte_eth_dev_start(port);
-}
-
-static int
-wait_for_links(void)
-{
-	for (unsigned ms = 0; ms < 30000; ms += 10) {
-		struct rte_eth_link link[2] = { 0 };
-		if (rte_eth_link_get_nowait(0, &link[0]) == 0 &&
-		    rte_eth_link_get_nowait(1, &link[1]) == 0 && link[0].link_status &&
-		    link[1].link_status)
-			return 0;
-		usleep(10000);
-	}
-	return -1;
-}
-
 static void
 one_round(struct rte_mempool *pool, double rate, double seconds)
 {
@@ -278,7 +255,8 @@ main(int argc, char **argv)
 	if (used >= 0 && rte_eth_dev_count_avail() == 2)
 		pool = rte_pktmbuf_pool_create(
 		    "clock", BUFFERS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!pool || open_port(0, pool) < 0 || open_port(1, pool) < 0 || wait_for_links() < 0) {
+	if (!pool || wire_end_open(0, 1, pool) < 0 || wire_end_open(1, 1, pool) < 0 ||
+	    wire_ends_wait() < 0) {
 		fprintf(stderr, "wire_clock: no two ports, or no links\n");
 		return 1;
 	}

@@ -24,7 +24,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FLOWS = 97, BURST = 32, DESC = 1024, BUFFERS = 4096, LONGEST = 1514, HEAD = 14 + 20 + 8 };
+#include "tests/live/wire_end.h"
+
+enum { FLOWS = 97, BURST = 32, BUFFERS = 4096, LONGEST = 1514, HEAD = 14 + 20 + 8 };
 /* Nothing came back for so long: lost, and not held up by a busy machine. Without a window what is
  * missing is nobody's proof of anything. */
 enum { GIVE_UP_S = 20, GIVE_UP_OPEN_S = 2 };
@@ -154,33 +156,6 @@ give(unsigned dir, uint16_t port, struct rte_mempool *pool, uint64_t window)
 	rte_pktmbuf_free_bulk(m + sent, BURST - sent);
 }
 
-static int
-open_port(uint16_t port, struct rte_mempool *pool)
-{
-	struct rte_eth_conf conf = { 0 };
-	int rc = rte_eth_dev_configure(port, queues, queues, &conf);
-
-	for (uint16_t q = 0; q < queues; q++) {
-		rc = rc < 0 ? rc : rte_eth_rx_queue_setup(port, q, DESC, 0, NULL, pool);
-		rc = rc < 0 ? rc : rte_eth_tx_queue_setup(port, q, DESC, 0, NULL);
-	}
-	return rc < 0 ? rc : rte_eth_dev_start(port);
-}
-
-static int
-wait_for_links(void)
-{
-	for (unsigned ms = 0; ms < 60000; ms += 10) {
-		struct rte_eth_link link[2] = { 0 };
-		if (rte_eth_link_get_nowait(0, &link[0]) == 0 &&
-		    rte_eth_link_get_nowait(1, &link[1]) == 0 && link[0].link_status &&
-		    link[1].link_status)
-			return 0;
-		usleep(10000);
-	}
-	return -1;
-}
-
 /* Until the time is up and all is back, or nothing has come for long. */
 static double
 run(struct rte_mempool *pool, double seconds, uint64_t window)
@@ -223,7 +198,8 @@ main(int argc, char **argv)
 	if (used >= 0 && argc - used >= 3 && rte_eth_dev_count_avail() == 2)
 		pool = rte_pktmbuf_pool_create(
 		    "load", BUFFERS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!pool || open_port(0, pool) < 0 || open_port(1, pool) < 0 || wait_for_links() < 0) {
+	if (!pool || wire_end_open(0, queues, pool) < 0 || wire_end_open(1, queues, pool) < 0 ||
+	    wire_ends_wait() < 0) {
 		fprintf(stderr, "wire_load: no two ports, or no links\n");
 		return 1;
 	}

@@ -47,9 +47,7 @@ struct dp_control {
 	int epoll, wake;
 	struct client *clients;
 	unsigned n_clients;
-	uint64_t not_accepted,
-	    deaf_since_us; /* deaf: the listening socket is not looked at; 0: it is */
-	bool not_accepted_said;
+	uint64_t deaf_since_us; /* the listening socket is not looked at; 0: it is */
 
 	pthread_mutex_t lock; /* a reload's outcome on its way from the helper thread */
 	struct client *reloading;
@@ -245,19 +243,6 @@ finish_reload(struct dp_control *c)
 	(void)send_out(c, cl);
 }
 
-static const struct {
-	const char *name;
-	void (*method)(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-} methods[] = {
-	{ "version", dp_method_version },
-	{ "status", dp_method_status },
-	{ "report", dp_method_report },
-	{ "flows", dp_method_flows },
-	{ "policy", dp_method_policy },
-	{ "bypass", dp_method_bypass },
-	{ "stop", dp_method_stop },
-};
-
 static void
 call(struct dp_control *c, struct client *cl, const struct proto_request *req, struct dp_answer *a)
 {
@@ -279,12 +264,7 @@ call(struct dp_control *c, struct client *cl, const struct proto_request *req, s
 			begin_reload(c, cl, req->id, a);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (strcmp(methods[i].name, m->name) == 0) {
-			methods[i].method(c->plane, req->params, a);
-			return;
-		}
-	dp_answer_error(a, PROTO_E_METHOD, "this daemon does not know the method");
+	dp_method_call(c->plane, m->name, req->params, a);
 }
 
 static void
@@ -402,22 +382,6 @@ place(struct dp_control *c)
 	return oldest;
 }
 
-/* No descriptor or no memory is left: who knocks is still there in a moment, and epoll would say so
- * without end. */
-static void
-grow_deaf(struct dp_control *c)
-{
-	c->not_accepted++;
-	if (!c->not_accepted_said)
-		fprintf(stderr,
-		    "phonehomed: no connection can be taken at %s: %s; tried again (see ulimit -n, "
-		    "LimitNOFILE=)\n",
-		    c->socket.path, strerror(errno));
-	c->not_accepted_said = true;
-	c->deaf_since_us = dp_clock_read(CLOCK_MONOTONIC);
-	(void)watch(c, c->socket.fd, 0, &c->socket, EPOLL_CTL_MOD);
-}
-
 static void
 listen_again(struct dp_control *c)
 {
@@ -431,27 +395,27 @@ listen_again(struct dp_control *c)
 uint64_t
 dp_control_not_accepted(const struct dp_plane *plane)
 {
-	return plane->control->not_accepted;
+	return plane->control->socket.not_accepted;
 }
 
 static void
 accept_one(struct dp_control *c)
 {
-	struct ucred peer = { .uid = (uid_t)-1 };
-	socklen_t len = sizeof(peer);
-	int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	bool admin;
+	int fd = dp_control_accept(&c->socket, &admin);
 
-	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			grow_deaf(c);
+	if (fd == -EAGAIN)
+		return;
+	if (fd <
+	    0) { /* who knocks is still there in a moment, and epoll would say so without end */
+		c->deaf_since_us = dp_clock_read(CLOCK_MONOTONIC);
+		(void)watch(c, c->socket.fd, 0, &c->socket, EPOLL_CTL_MOD);
 		return;
 	}
-	c->not_accepted_said = false;
-	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	struct client *cl = place(c);
 	*cl = (struct client){
 		.fd = fd,
-		.admin = peer.uid == 0 || peer.uid == geteuid(),
+		.admin = admin,
 		.active_us = dp_clock_read(CLOCK_MONOTONIC),
 	};
 	proto_lines_init(&cl->in, PROTO_REQUEST_MAX);

@@ -20,14 +20,11 @@ struct dp_answer {
 	json_t *data;
 };
 
-/* status.c, control_methods.c: each fills the answer. params: an object or NULL. */
+/* A method but `reload`, whose answer comes later. params: an object or NULL. */
+void dp_method_call(
+    struct dp_plane *plane, const char *name, const json_t *params, struct dp_answer *ret);
+/* status.c's. */
 void dp_method_status(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_version(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_report(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_policy(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
-void dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
 /* The answer to a reload that has ended. */
 void dp_answer_reload(
     struct dp_plane *plane, int rc, const struct sig_diag *diag, struct dp_answer *ret);
@@ -39,11 +36,17 @@ struct dp_control_socket {
 	int fd; /* listening; -1: none */
 	const char *path;
 	struct stat file; /* ours: nobody else's is unlinked */
+	uint64_t not_accepted;
+	bool not_accepted_said;
 };
 /* control_socket.c. 0, or -errno and one message in diag; in both cases to be unbound. */
 int dp_control_bind(
     const struct dp_config *config, struct dp_control_socket *ret, struct sig_diag *diag);
 void dp_control_unbind(struct dp_control_socket *s);
+/* The next connection, non-blocking; ret_admin: root's, or of the daemon's own user. -EAGAIN:
+ * nobody is there after all. Else no descriptor or memory is left: counted, said once, to be tried
+ * later. */
+int dp_control_accept(struct dp_control_socket *s, bool *ret_admin);
 
 void dp_answer_error(struct dp_answer *ret, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -41,16 +41,16 @@ takes_none(const json_t *params, struct dp_answer *ret)
 	return false;
 }
 
-void
-dp_method_version(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_version(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	(void)plane;
 	if (takes_none(params, ret))
 		ret->result = json_pack("{s:s, s:i}", "version", PHONEHOME_VERSION, "protocol", 1);
 }
 
-void
-dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_stop(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	if (!takes_none(params, ret))
 		return;
@@ -58,8 +58,8 @@ dp_method_stop(struct dp_plane *plane, const json_t *params, struct dp_answer *r
 	ret->result = json_pack("{s:b}", "stopping", 1);
 }
 
-void
-dp_method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	const json_t *on = json_object_get(params, "on");
 
@@ -74,8 +74,8 @@ dp_method_bypass(struct dp_plane *plane, const json_t *params, struct dp_answer 
 	ret->result = json_pack("{s:b}", "bypass", json_is_true(on));
 }
 
-void
-dp_method_policy(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_policy(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	static const char *const modes[] = { "monitor", "shadow", "enforce" };
 	json_t *rules = json_array();
@@ -192,8 +192,8 @@ page_row(void *ctx, const struct store_row *row)
 	return !page->full;
 }
 
-void
-dp_method_report(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_report(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	struct proto_filter filter;
 	struct page page;
@@ -225,8 +225,8 @@ page_record(void *ctx, uint64_t number, const struct clf_event *record)
 	return true;
 }
 
-void
-dp_method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
+static void
+method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *ret)
 {
 	struct proto_filter filter;
 	struct page page;
@@ -239,4 +239,29 @@ dp_method_flows(struct dp_plane *plane, const json_t *params, struct dp_answer *
 	ret->result = json_pack(
 	    "{s:o, s:s, s:b}", "records", page.list, "cursor", cursor, "more", page.more);
 	proto_filter_free(&filter);
+}
+
+void
+dp_method_call(
+    struct dp_plane *plane, const char *name, const json_t *params, struct dp_answer *ret)
+{
+	static const struct {
+		const char *name;
+		void (*method)(struct dp_plane *plane, const json_t *params, struct dp_answer *ret);
+	} methods[] = {
+		{ "version", method_version },
+		{ "status", dp_method_status },
+		{ "report", method_report },
+		{ "flows", method_flows },
+		{ "policy", method_policy },
+		{ "bypass", method_bypass },
+		{ "stop", method_stop },
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(methods[i].name, name) == 0) {
+			methods[i].method(plane, params, ret);
+			return;
+		}
+	dp_answer_error(ret, PROTO_E_METHOD, "this daemon does not know the method");
 }

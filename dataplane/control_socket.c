@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control socket as a file: made with the right owner and mode, in place of one that nobody
- * listens on, and taken away again unless it has become somebody else's.
+ * listens on, and taken away again unless it has become somebody else's; and who connects to it.
  */
 #include <errno.h>
 #include <grp.h>
@@ -115,6 +115,32 @@ dp_control_bind(
 		return rc;
 	}
 	return set_owner(config, diag);
+}
+
+int
+dp_control_accept(struct dp_control_socket *s, bool *ret_admin)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+	int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		int rc = -errno;
+		if (rc == -EAGAIN || rc == -EINTR || rc == -ECONNABORTED)
+			return -EAGAIN;
+		s->not_accepted++;
+		if (!s->not_accepted_said)
+			fprintf(stderr,
+			    "phonehomed: no connection can be taken at %s: %s; tried again (see "
+			    "ulimit -n, LimitNOFILE=)\n",
+			    s->path, strerror(-rc));
+		s->not_accepted_said = true;
+		return rc;
+	}
+	s->not_accepted_said = false;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	*ret_admin = peer.uid == 0 || peer.uid == geteuid();
+	return fd;
 }
 
 void

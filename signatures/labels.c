@@ -28,11 +28,11 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("docs
 	S("ir"), S("investors"), S("forum"), S("forums"), S("kb"), S("learn"), S("learning"),
 	S("academy"), S("training"), S("university"), S("wiki"), S("developer"), S("developers"),
 	S("my"), S("account"), S("accounts"), S("*login*"), S("signin"), S("sso"), S("marketing"),
-	S("webinar"), S("demo"), S("trial"), S("try"), S("*portal"), S("*portal*"), S("portal*"),
-	S("dashboard"), S("console"), S("admin"), S("ui"), S("webui"), S("video"), S("videos"),
-	S("survey"), S("ideas"), S("threatmap"), S("threatcenter"), S("bugbounty"), S("guide"),
-	S("documentation"), S("manual"), S("manuals"), S("bbs"), S("hub"), S("apidoc*"),
-	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), { 0 } };
+	S("webinar"), S("demo"), S("trial"), S("try"), S("*portal*"), S("console"), S("admin"),
+	S("ui"), S("webui"), S("video"), S("videos"), S("survey"), S("ideas"), S("threatmap"),
+	S("threatcenter"), S("bugbounty"), S("guide"), S("documentation"), S("manual"),
+	S("manuals"), S("bbs"), S("hub"), S("apidoc*"), S("releasenotes*"), S("*dashboard"),
+	S("*-console"), S("*-admin"), { 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const struct shape site_pages[] = { S("event"), S("events"), S("home"), S("store"),
@@ -46,19 +46,18 @@ static const struct shape site_pages[] = { S("event"), S("events"), S("home"), S
 
 static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
 	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("repo"),
-	S("repo#"), S("repos"), S("repository"), S("*package*"), S("pkg"), S("pkgs"), S("registry"),
-	S("patch*"), S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
+	S("repo#"), S("repos"), S("repository"), S("*package*"), S("pkg"), S("pkgs"), S("patch*"),
+	S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
 	S("*install*"), S("distribution*"), S("ruleset*"), S("rule"), S("rules"), S("av"), S("av#"),
 	S("su"), S("bits"), S("upd"), S("upd#"), S("upd-*"), S("*-upd"), S("ftp"), S("ftp#"),
 	S("feed"), S("feed#"), S("feed-*"), S("*-feed"), S("feeds*"), S("yum"), S("down"),
 	S("down#"), S("file"), S("file#"), S("rsync*"), S("software*"), S("offline*"),
 	S("registry*"), S("*-registry"), S("docker*"), S("*artifact*"), S("charts"), S("helm"),
 	S("vdb*"), S("avdb*"), S("database*"), S("db"), S("db#"), S("pattern*"), S("fw"), S("fw#"),
-	S("apt"), S("rpm"), S("deb"), S("liveupdate*"), S("plugins"), S("up"), S("up#"), S("ota"),
-	S("ota#"), S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"),
-	S("hotfix*"), S("release*"), S("releases"), S("engine"), S("engine#"), S("cache"),
-	S("cache#"), S("*-cache"), S("rpz*"), S("content"), S("content#"), S("contents"),
-	S("content-cdn"), S("content-updates*"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
+	S("apt"), S("rpm"), S("deb"), S("plugins"), S("up"), S("up#"), S("ota"), S("ota#"),
+	S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"), S("hotfix*"),
+	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
+	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
 	S("*-defs"), S("modules"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
@@ -76,29 +75,29 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
 	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
 	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
-	S("gti-*"), S("ti"), S("urlcloud*"), S("url-cat*"), S("*web-filter*"), { 0 } };
+	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
-	S("*stats*"), S("stat"), S("stat#"), S("*upload*"), S("submi*"), S("sample*"),
-	S("*sensor*"), S("*probe*"), S("data"), S("data-*"), S("data#"), S("beacon*"), S("export*"),
-	S("intake*"), S("*-intake"), S("syslog*"), S("report"), S("reports"), S("reporting*"),
-	S("analytics*"), S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"),
-	S("datalake*"), S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"),
-	S("sink*"), S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"),
-	S("siem*"), S("*stat"), { 0 } };
+	S("*stats*"), S("stat#"), S("*upload*"), S("submi*"), S("sample*"), S("*sensor*"),
+	S("*probe*"), S("data"), S("data-*"), S("data#"), S("beacon*"), S("export*"), S("intake*"),
+	S("*-intake"), S("syslog*"), S("report"), S("reports"), S("reporting*"), S("analytics*"),
+	S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"), S("datalake*"),
+	S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"), S("sink*"),
+	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
+	S("*stat"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
 	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), { 0 } };
 
-static const struct shape management[] = { S("api*"), S("*-api"), S("*agent*"), S("*mgmt*"),
-	S("manage*"), S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"),
-	S("settings*"), S("*sync*"), S("ztp*"), S("zerotouch*"), S("policy*"), S("push*"),
-	S("controller*"), S("command*"), S("cmd"), S("c2"), S("heartbeat*"), S("checkin*"),
-	S("client*"), S("mdm"), S("edr"), S("xdr"), S("ws"), S("wss"), S("mqtt*"), S("notif*"),
-	S("connector*"), S("fleet*"), S("mobile*"), S("pac"), S("pac-*"), S("conf"), S("conf-*"),
-	S("*-conf"), S("deploy*"), S("bootstrap*"), S("onboard*"), S("orchestrat*"), S("gateway*"),
+static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"), S("manage*"),
+	S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"), S("settings*"),
+	S("*sync*"), S("ztp*"), S("zerotouch*"), S("policy*"), S("push*"), S("controller*"),
+	S("command*"), S("cmd"), S("c2"), S("heartbeat*"), S("checkin*"), S("client*"), S("mdm"),
+	S("edr"), S("xdr"), S("ws"), S("wss"), S("mqtt*"), S("notif*"), S("connector*"),
+	S("fleet*"), S("mobile*"), S("pac"), S("pac-*"), S("conf"), S("conf-*"), S("*-conf"),
+	S("deploy*"), S("bootstrap*"), S("onboard*"), S("orchestrat*"), S("gateway*"),
 	S("*-gateway"), S("backend*"), S("grpc*"), S("msg*"), S("*api"), S("*-client"), S("server"),
 	S("server#"), S("*-server"), S("*controller"), S("*push"), S("hook*"), S("webhook*"),
 	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), { 0 } };

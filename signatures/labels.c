@@ -35,14 +35,20 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("docs
 	S("*-console"), S("*-admin"), { 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
-static const struct shape site_pages[] = { S("event"), S("events"), S("home"), S("store"),
-	S("resources"), S("customer"), S("customers"), S("status"), S("trust"), S("info"), S("go"),
-	S("pages"), S("lp"), S("auth"), S("id"), S("secure"), S("web"), S("m"), S("app"), S("apps"),
-	S("media"), S("img"), S("image"), S("images"), S("static"), S("assets"), S("mail"),
-	S("smtp"), S("mx#"), S("email"), S("links"), S("link"), S("click"), S("track"), S("labs"),
-	S("research"), S("library"), S("connect"), S("security"), S("cms"), S("search"), S("tool"),
-	S("tools"), S("metrics"), S("smetrics"), S("stats"), S("sstats"), S("content"),
-	S("analyticsssl"), S("analyticsnossl"), S("tracking"), S("*mailing"), { 0 } };
+static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),
+	S("customers"), S("info"), S("go"), S("pages"), S("lp"), S("mail"), S("smtp"), S("mx#"),
+	S("email"), S("links"), S("link"), S("click"), S("track"), S("research"), S("cms"),
+	S("metrics"), S("smetrics"), S("stats"), S("sstats"), S("analyticsssl"),
+	S("analyticsnossl"), S("tracking"), S("*mailing"), { 0 } };
+
+/* These tell nothing there either, but what stands further right may: `static.update`. */
+static const struct shape site_parts[] = { S("home"), S("store"), S("status"), S("trust"),
+	S("auth"), S("id"), S("secure"), S("web"), S("m"), S("app"), S("apps"), S("media"),
+	S("img"), S("image"), S("images"), S("static"), S("assets"), S("labs"), S("library"),
+	S("connect"), S("security"), S("search"), S("tool"), S("tools"), S("content"), { 0 } };
+
+/* Who manages updates, or licences, asks; nothing is fetched there. */
+static const struct shape managers[] = { S("*-management"), S("*-mgmt"), { 0 } };
 
 static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
 	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("repo"),
@@ -58,7 +64,7 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"), S("hotfix*"),
 	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
 	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
-	S("*-defs"), S("modules"), { 0 } };
+	S("*-defs"), S("modules"), S("get"), S("dnl*"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
@@ -75,7 +81,8 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
 	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
 	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
-	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), { 0 } };
+	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), S("geolocation*"),
+	S("smartscreen*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
@@ -85,7 +92,7 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"), S("datalake*"),
 	S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"), S("sink*"),
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
-	S("*stat"), { 0 } };
+	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
@@ -100,7 +107,9 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("deploy*"), S("bootstrap*"), S("onboard*"), S("orchestrat*"), S("gateway*"),
 	S("*-gateway"), S("backend*"), S("grpc*"), S("msg*"), S("*api"), S("*-client"), S("server"),
 	S("server#"), S("*-server"), S("*controller"), S("*push"), S("hook*"), S("webhook*"),
-	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), { 0 } };
+	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*endpoint*"),
+	S("*apis"), S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"),
+	S("mcs-*"), { 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
@@ -113,6 +122,8 @@ static const struct {
 } lists[] = {
 	{ pages, SIG_FN_PORTAL, false },
 	{ site_pages, SIG_FN_PORTAL, true },
+	{ site_parts, SIG_FN_NONE, true },
+	{ managers, SIG_FN_MANAGEMENT, false },
 	{ update, SIG_FN_UPDATE, false },
 	{ licensing, SIG_FN_LICENSING, false },
 	{ crash_report, SIG_FN_CRASH_REPORT, false },

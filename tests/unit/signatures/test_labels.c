@@ -42,6 +42,7 @@ shapes(void **state)
 	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
 	assert_string_equal(told("api3"), "management by api3");
 	assert_string_equal(told("api3x"), "management by api3x");
+	assert_string_equal(told("patch-management"), "management by patch-management");
 	assert_string_equal(told("12"), "");
 	assert_string_equal(told(""), "");
 }
@@ -66,7 +67,10 @@ zones(void **state)
 	(void)state;
 	assert_string_equal(told_in("console.eu", true), "");
 	assert_string_equal(told_in("console.eu", false), "portal by console");
-	assert_string_equal(told_in("static.update", true), "");
+	assert_string_equal(told_in("static.update", true), "update by update");
+	assert_string_equal(told_in("content.eu", true), "");
+	assert_string_equal(told_in("content.eu", false), "update by content");
+	assert_string_equal(told_in("email.update", true), "");
 	assert_string_equal(told_in("static.update", false), "update by update");
 	assert_string_equal(told_in("events", true), "");
 	assert_string_equal(told_in("events", false), "telemetry by events");

@@ -48,10 +48,10 @@ static const struct shape site_parts[] = { S("home"), S("store"), S("status"), S
 	S("connect"), S("security"), S("search"), S("tool"), S("tools"), S("content"), { 0 } };
 
 /* Who manages updates, or licences, asks; nothing is fetched there. */
-static const struct shape managers[] = { S("*-management"), S("*-mgmt"), { 0 } };
+static const struct shape managers[] = { S("*management"), S("*-mgmt"), { 0 } };
 
 static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
-	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("repo"),
+	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("*repo"),
 	S("repo#"), S("repos"), S("repository"), S("*package*"), S("pkg"), S("pkgs"), S("patch*"),
 	S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
 	S("*install*"), S("distribution*"), S("ruleset*"), S("rule"), S("rules"), S("av"), S("av#"),
@@ -64,7 +64,7 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"), S("hotfix*"),
 	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
 	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
-	S("*-defs"), S("modules"), S("get"), S("dnl*"), { 0 } };
+	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
@@ -107,9 +107,10 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("deploy*"), S("bootstrap*"), S("onboard*"), S("orchestrat*"), S("gateway*"),
 	S("*-gateway"), S("backend*"), S("grpc*"), S("msg*"), S("*api"), S("*-client"), S("server"),
 	S("server#"), S("*-server"), S("*controller"), S("*push"), S("hook*"), S("webhook*"),
-	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*endpoint*"),
-	S("*apis"), S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"),
-	S("mcs-*"), { 0 } };
+	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*-gw"), S("svc"),
+	S("svc-*"), S("*-svc"), S("*-service"), S("*-services"), S("*endpoint*"), S("*apis"),
+	S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"), S("mcs-*"),
+	{ 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
@@ -220,7 +221,7 @@ labels_refine(enum sig_function from, enum sig_function to)
 		return false;
 	return from == SIG_FN_PORTAL || from == SIG_FN_MIXED || to == SIG_FN_PORTAL ||
 	       to == SIG_FN_UPDATE || to == SIG_FN_LICENSING || to == SIG_FN_CRASH_REPORT ||
-	       (to == SIG_FN_TELEMETRY && from == SIG_FN_MANAGEMENT);
+	       (from == SIG_FN_MANAGEMENT && (to == SIG_FN_TELEMETRY || to == SIG_FN_TUNNEL));
 }
 
 size_t

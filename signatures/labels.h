@@ -28,7 +28,8 @@ struct label {
  * `labels`: what stands left of the zone, canonical, without the last dot. Read from the left, the
  * first label that the list knows decides: 1 + its index in label_functions, and the label in
  * *ret_label; or 0, when no label is known. `site`: the zone is a web site's domain. There a word
- * for pages says nothing new (0), and more words are for pages (`static`, `events`).
+ * for pages says nothing new (0), and more words are for pages (`events`) or tell
+ * nothing (`static`).
  * Any thread; allocates nothing; time bounded by the list's length times that of the labels.
  */
 unsigned labels_tell(const char *labels, size_t len, bool site, struct label *ret_label);
@@ -36,7 +37,8 @@ unsigned labels_tell(const char *labels, size_t len, bool site, struct label *re
 /*
  * Does a label that tells `to` change what a zone of function `from` says? Of a zone for pages, or
  * for several things, always. Of others, where `api` or `query` only says how the same thing is
- * asked, when it fetches, activates, reports or is read by people.
+ * asked, when it fetches, activates or is read by people, and of management when it reports or
+ * tunnels.
  */
 bool labels_refine(enum sig_function from, enum sig_function to);
 

@@ -85,6 +85,7 @@ refining(void **state)
 	assert_true(labels_refine(SIG_FN_MIXED, SIG_FN_TUNNEL));
 	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_UPDATE));
 	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_TELEMETRY));
+	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_TUNNEL));
 	assert_true(labels_refine(SIG_FN_TELEMETRY, SIG_FN_CRASH_REPORT));
 	assert_true(labels_refine(SIG_FN_TELEMETRY, SIG_FN_PORTAL));
 	assert_false(labels_refine(SIG_FN_PORTAL, SIG_FN_PORTAL));

@@ -22,7 +22,7 @@ struct shape {
 	}
 
 /* Where people read, whatever stands further right. */
-static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("docs"), S("doc"),
+static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*docs*"), S("doc"),
 	S("help"), S("helpdesk"), S("blog"), S("blogs"), S("community"), S("communities"),
 	S("partner"), S("partners"), S("careers"), S("jobs"), S("shop"), S("news"), S("press"),
 	S("ir"), S("investors"), S("forum"), S("forums"), S("kb"), S("learn"), S("learning"),
@@ -64,7 +64,8 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"), S("hotfix*"),
 	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
 	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
-	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), { 0 } };
+	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), S("pkg-*"), S("*-repo"),
+	S("repo-*"), S("tuf"), S("version*"), S("avup*"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
@@ -77,12 +78,12 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("*filerep*"), S("*urlrep*"), S("*-orsp"), S("orsp*"), S("*query*"), S("*threatcloud*"),
 	S("*sandbox*"), S("*rating*"), S("categor*"), S("*urlfilter*"), S("*url-*"), S("scan"),
 	S("*cloudscan*"), S("verdict*"), S("classif*"), S("dnsbl*"), S("rbl*"), S("url"), S("url#"),
-	S("doh"), S("doh#"), S("*-doh"), S("dns"), S("dns#"), S("dns-*"), S("*-dns"), S("census*"),
+	S("doh"), S("doh#"), S("*-doh"), S("dns"), S("dns#"), S("dns-*"), S("*-dns"), S("*census*"),
 	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
 	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
 	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
 	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), S("geolocation*"),
-	S("smartscreen*"), { 0 } };
+	S("smartscreen*"), S("*sdns"), S("*edns"), S("antimalware*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
@@ -92,11 +93,13 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"), S("datalake*"),
 	S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"), S("sink*"),
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
-	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), { 0 } };
+	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), S("tj"), S("tongji*"),
+	S("*firehose*"), S("receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
+	S("callhome*"), S("phonehome*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
-	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), { 0 } };
+	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), S("stun*"), { 0 } };
 
 static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"), S("manage*"),
 	S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"), S("settings*"),
@@ -110,7 +113,7 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*-gw"), S("svc"),
 	S("svc-*"), S("*-svc"), S("*-service"), S("*-services"), S("*endpoint*"), S("*apis"),
 	S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"), S("mcs-*"),
-	{ 0 } };
+	S("kickstart*"), S("control"), S("controlplane*"), S("radius*"), S("ldap*"), { 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,
@@ -219,9 +222,21 @@ labels_refine(enum sig_function from, enum sig_function to)
 {
 	if (from == to)
 		return false;
-	return from == SIG_FN_PORTAL || from == SIG_FN_MIXED || to == SIG_FN_PORTAL ||
-	       to == SIG_FN_UPDATE || to == SIG_FN_LICENSING || to == SIG_FN_CRASH_REPORT ||
-	       (from == SIG_FN_MANAGEMENT && (to == SIG_FN_TELEMETRY || to == SIG_FN_TUNNEL));
+	if (from == SIG_FN_PORTAL || from == SIG_FN_MIXED)
+		return true;
+	switch (to) {
+	case SIG_FN_PORTAL:
+	case SIG_FN_UPDATE:
+	case SIG_FN_LICENSING:
+	case SIG_FN_CRASH_REPORT: return true;
+	case SIG_FN_TELEMETRY:
+		return from == SIG_FN_MANAGEMENT || from == SIG_FN_UPDATE ||
+		       from == SIG_FN_CLOUD_LOOKUP;
+	case SIG_FN_CLOUD_LOOKUP: return from == SIG_FN_MANAGEMENT;
+	case SIG_FN_MANAGEMENT: return from == SIG_FN_TUNNEL;
+	case SIG_FN_TUNNEL: return from == SIG_FN_MANAGEMENT;
+	default: return false;
+	}
 }
 
 size_t

@@ -91,8 +91,12 @@ refining(void **state)
 	assert_false(labels_refine(SIG_FN_PORTAL, SIG_FN_PORTAL));
 	assert_false(labels_refine(SIG_FN_TELEMETRY, SIG_FN_TELEMETRY));
 	assert_false(labels_refine(SIG_FN_TELEMETRY, SIG_FN_MANAGEMENT));
-	assert_false(labels_refine(SIG_FN_CLOUD_LOOKUP, SIG_FN_TELEMETRY));
-	assert_false(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_CLOUD_LOOKUP));
+	assert_true(labels_refine(SIG_FN_CLOUD_LOOKUP, SIG_FN_TELEMETRY));
+	assert_true(labels_refine(SIG_FN_UPDATE, SIG_FN_TELEMETRY));
+	assert_true(labels_refine(SIG_FN_MANAGEMENT, SIG_FN_CLOUD_LOOKUP));
+	assert_true(labels_refine(SIG_FN_TUNNEL, SIG_FN_MANAGEMENT));
+	assert_false(labels_refine(SIG_FN_TUNNEL, SIG_FN_TELEMETRY));
+	assert_false(labels_refine(SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT));
 }
 
 static void
@@ -159,7 +163,8 @@ refined(void **state)
 	i = match(rules, scratch, "vpn.t-cloud.example");
 	assert_string_equal(i->id, "t/cloud");
 	assert_int_equal(i->cap, SIG_CONF_CERTAIN);
-	assert_string_equal(match(rules, scratch, "api.t-cloud.example")->id, "t/cloud");
+	assert_string_equal(
+	    match(rules, scratch, "api.t-cloud.example")->id, "t/cloud-label-management");
 	assert_string_equal(
 	    match(rules, scratch, "dl.t-cloud.example")->id, "t/cloud-label-update");
 	assert_string_equal(

@@ -94,7 +94,7 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"), S("sink*"),
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
 	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), S("tj"), S("tongji*"),
-	S("*firehose*"), S("receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
+	S("*firehose*"), S("*receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
 	S("callhome*"), S("phonehome*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),

@@ -45,7 +45,8 @@ static const struct shape site_pages[] = { S("event"), S("events"), S("resources
 static const struct shape site_parts[] = { S("home"), S("store"), S("status"), S("trust"),
 	S("auth"), S("id"), S("secure"), S("web"), S("m"), S("app"), S("apps"), S("media"),
 	S("img"), S("image"), S("images"), S("static"), S("assets"), S("labs"), S("library"),
-	S("connect"), S("security"), S("search"), S("tool"), S("tools"), S("content"), { 0 } };
+	S("connect"), S("security"), S("search"), S("tool"), S("tools"), S("content"),
+	S("services"), { 0 } };
 
 /* Who manages updates, or licences, asks; nothing is fetched there. */
 static const struct shape managers[] = { S("*management"), S("*-mgmt"), { 0 } };
@@ -65,11 +66,13 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
 	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
 	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), S("pkg-*"), S("*-repo"),
-	S("repo-*"), S("tuf"), S("version*"), S("avup*"), { 0 } };
+	S("repo-*"), S("tuf"), S("version*"), S("avup*"), S("builds"), S("disthost*"), S("*ftp"),
+	S("suricata*"), S("notary*"), S("*-db"), S("*ipdb"), S("freshclam"), S("binaries"),
+	S("filestore*"), S("blocklist*"), S("denylist*"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
-	S("subscription*"), { 0 } };
+	S("subscription*"), S("*billing*"), S("expire*"), S("*coverage*"), { 0 } };
 
 static const struct shape crash_report[] = { S("*crash*"), S("*dump*"), S("fault*"),
 	S("bugreport*"), S("sentry*"), { 0 } };
@@ -83,7 +86,9 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
 	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
 	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), S("geolocation*"),
-	S("smartscreen*"), S("*sdns"), S("*edns"), S("antimalware*"), { 0 } };
+	S("smartscreen*"), S("*sdns"), S("*edns"), S("antimalware*"), S("dnscrypt*"), S("bl"),
+	S("bl#"), S("whois*"), S("urldetect*"), S("threat-emulation*"), S("analyz*"),
+	S("*detonat*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
@@ -95,11 +100,14 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
 	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), S("tj"), S("tongji*"),
 	S("*firehose*"), S("*receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
-	S("callhome*"), S("phonehome*"), { 0 } };
+	S("callhome*"), S("phonehome*"), S("log-*"), S("hb"), S("*perfdata*"), S("bigdata*"),
+	S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
-	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), S("stun*"), { 0 } };
+	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), S("stun*"), S("ssh"),
+	S("remote"), S("remote-*"), S("*assist"), S("rproxy*"), S("*-proxy"), S("egress*"),
+	S("isolation*"), { 0 } };
 
 static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"), S("manage*"),
 	S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"), S("settings*"),
@@ -113,7 +121,10 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*-gw"), S("svc"),
 	S("svc-*"), S("*-svc"), S("*-service"), S("*-services"), S("*endpoint*"), S("*apis"),
 	S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"), S("mcs-*"),
-	S("kickstart*"), S("control"), S("controlplane*"), S("radius*"), S("ldap*"), { 0 } };
+	S("kickstart*"), S("control"), S("controlplane*"), S("radius*"), S("ldap*"), S("*mdm*"),
+	S("reg"), S("wipe*"), S("pki*"), S("scep*"), S("certificate*"), S("signal*"), S("*ddns*"),
+	S("*device*"), S("*services"), S("epp"), S("dlp*"), S("rpc*"), S("*-rpc"), S("inventory*"),
+	S("task*"), { 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,

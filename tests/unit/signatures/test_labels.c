@@ -42,6 +42,11 @@ shapes(void **state)
 	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
 	assert_string_equal(told("api3"), "management by api3");
 	assert_string_equal(told("api3x"), "management by api3x");
+	assert_string_equal(told("log-device"), "telemetry by log-device");
+	assert_string_equal(told("productservices"), "management by productservices");
+	assert_string_equal(told("services"), "");
+	assert_string_equal(told("bl2"), "cloud-lookup by bl2");
+	assert_string_equal(told("blog"), "");
 	assert_string_equal(told("patch-management"), "management by patch-management");
 	assert_string_equal(told("12"), "");
 	assert_string_equal(told(""), "");

@@ -121,7 +121,7 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("ping"), S("ping#"), S("*discovery*"), S("*mgr*"), S("*management*"), S("*-gw"), S("svc"),
 	S("svc-*"), S("*-svc"), S("*-service"), S("*-services"), S("*endpoint*"), S("*apis"),
 	S("iot*"), S("spoc*"), S("shepherd*"), S("mothership*"), S("mcs"), S("mcs#"), S("mcs-*"),
-	S("kickstart*"), S("control"), S("controlplane*"), S("radius*"), S("ldap*"), S("*mdm*"),
+	S("kickstart*"), S("control"), S("controlplane*"), S("*radius*"), S("ldap*"), S("*mdm*"),
 	S("reg"), S("wipe*"), S("pki*"), S("scep*"), S("certificate*"), S("signal*"), S("*ddns*"),
 	S("*device*"), S("*services"), S("epp"), S("dlp*"), S("rpc*"), S("*-rpc"), S("inventory*"),
 	S("task*"), { 0 } };

@@ -100,8 +100,8 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),
 	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), S("tj"), S("tongji*"),
 	S("*firehose*"), S("*receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
-	S("callhome*"), S("phonehome*"), S("log-*"), S("hb"), S("*perfdata*"), S("bigdata*"),
-	S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), { 0 } };
+	S("callhome*"), S("phonehome*"), S("*logging*"), S("log-*"), S("hb"), S("*perfdata*"),
+	S("bigdata*"), S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),

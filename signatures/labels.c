@@ -32,7 +32,7 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
 	S("ui"), S("webui"), S("video"), S("videos"), S("survey"), S("ideas"), S("threatmap"),
 	S("threatcenter"), S("bugbounty"), S("guide"), S("documentation"), S("manual"),
 	S("manuals"), S("bbs"), S("hub"), S("apidoc*"), S("releasenotes*"), S("*dashboard"),
-	S("*-console"), S("*-admin"), { 0 } };
+	S("*-console"), S("*-admin"), S("status"), { 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),
@@ -42,14 +42,13 @@ static const struct shape site_pages[] = { S("event"), S("events"), S("resources
 	S("analyticsnossl"), S("tracking"), S("*mailing"), { 0 } };
 
 /* These tell nothing there either, but what stands further right may: `static.update`. */
-static const struct shape site_parts[] = { S("home"), S("store"), S("status"), S("trust"),
-	S("auth"), S("id"), S("secure"), S("web"), S("m"), S("app"), S("apps"), S("media"),
-	S("img"), S("image"), S("images"), S("static"), S("assets"), S("labs"), S("library"),
-	S("connect"), S("security"), S("search"), S("tool"), S("tools"), S("content"),
-	S("services"), { 0 } };
+static const struct shape site_parts[] = { S("home"), S("store"), S("trust"), S("auth"), S("id"),
+	S("secure"), S("web"), S("m"), S("app"), S("apps"), S("media"), S("img"), S("image"),
+	S("images"), S("static"), S("assets"), S("labs"), S("library"), S("connect"), S("security"),
+	S("search"), S("tool"), S("tools"), S("content"), S("services"), { 0 } };
 
 /* Who manages updates, or licences, asks; nothing is fetched there. */
-static const struct shape managers[] = { S("*management"), S("*-mgmt"), { 0 } };
+static const struct shape managers[] = { S("*management"), S("*-mgmt"), S("osquery*"), { 0 } };
 
 static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
 	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("*repo"),
@@ -68,7 +67,7 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), S("pkg-*"), S("*-repo"),
 	S("repo-*"), S("tuf"), S("version*"), S("avup*"), S("builds"), S("disthost*"), S("*ftp"),
 	S("suricata*"), S("notary*"), S("*-db"), S("*ipdb"), S("freshclam"), S("binaries"),
-	S("filestore*"), S("blocklist*"), S("denylist*"), { 0 } };
+	S("filestore*"), S("blocklist*"), S("denylist*"), S("u"), { 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),
@@ -101,7 +100,8 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("*stat"), S("stream*"), S("*inputs*"), S("datatube*"), S("tj"), S("tongji*"),
 	S("*firehose*"), S("*receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
 	S("callhome*"), S("phonehome*"), S("*logging*"), S("log-*"), S("hb"), S("*perfdata*"),
-	S("bigdata*"), S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), { 0 } };
+	S("bigdata*"), S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), S("perf*"),
+	S("*pulse"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),

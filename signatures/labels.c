@@ -27,12 +27,12 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
 	S("partner"), S("partners"), S("careers"), S("jobs"), S("shop"), S("news"), S("press"),
 	S("ir"), S("investors"), S("forum"), S("forums"), S("kb"), S("learn"), S("learning"),
 	S("academy"), S("training"), S("university"), S("wiki"), S("developer"), S("developers"),
-	S("my"), S("account"), S("accounts"), S("*login*"), S("signin"), S("sso"), S("marketing"),
-	S("webinar"), S("demo"), S("trial"), S("try"), S("*portal*"), S("console"), S("admin"),
-	S("ui"), S("webui"), S("video"), S("videos"), S("survey"), S("ideas"), S("threatmap"),
-	S("threatcenter"), S("bugbounty"), S("guide"), S("documentation"), S("manual"),
-	S("manuals"), S("bbs"), S("hub"), S("apidoc*"), S("releasenotes*"), S("*dashboard"),
-	S("*-console"), S("*-admin"), S("status"), { 0 } };
+	S("my"), S("account"), S("accounts"), S("*login*"), S("signin"), S("sign-on*"),
+	S("sign-in*"), S("sso"), S("marketing"), S("webinar"), S("demo"), S("trial"), S("try"),
+	S("*portal*"), S("console"), S("admin"), S("ui"), S("webui"), S("video"), S("videos"),
+	S("survey"), S("ideas"), S("threatmap"), S("threatcenter"), S("bugbounty"), S("guide"),
+	S("documentation"), S("manual"), S("manuals"), S("bbs"), S("hub"), S("apidoc*"),
+	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), S("status"), { 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),
@@ -63,11 +63,12 @@ static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*downlo
 	S("apt"), S("rpm"), S("deb"), S("plugins"), S("up"), S("up#"), S("ota"), S("ota#"),
 	S("localdb*"), S("geoip*"), S("sig"), S("sig#"), S("sigs"), S("files"), S("hotfix*"),
 	S("release*"), S("engine"), S("engine#"), S("cache"), S("cache#"), S("*-cache"), S("rpz*"),
-	S("content"), S("content#"), S("contents"), S("sdl"), S("sdl#"), S("*-feeds"), S("*-sigs"),
-	S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"), S("pkg-*"), S("*-repo"),
-	S("repo-*"), S("tuf"), S("version*"), S("avup*"), S("builds"), S("disthost*"), S("*ftp"),
-	S("suricata*"), S("notary*"), S("*-db"), S("*ipdb"), S("freshclam"), S("binaries"),
-	S("filestore*"), S("blocklist*"), S("denylist*"), S("u"), { 0 } };
+	S("content"), S("content#"), S("*-content"), S("contents"), S("sdl"), S("sdl#"),
+	S("*-feeds"), S("*-sigs"), S("*-defs"), S("modules"), S("*updt*"), S("get"), S("dnl*"),
+	S("pkg-*"), S("*-repo"), S("repo-*"), S("tuf"), S("version*"), S("avup*"), S("builds"),
+	S("disthost*"), S("*ftp"), S("suricata*"), S("notary*"), S("*-db"), S("*ipdb"),
+	S("freshclam"), S("binaries"), S("filestore*"), S("blocklist*"), S("denylist*"), S("u"),
+	{ 0 } };
 
 static const struct shape licensing[] = { S("*licen*"), S("lic"), S("lic#"), S("*activat*"),
 	S("entitle*"), S("register"), S("registration"), S("registration-*"), S("keystone"),

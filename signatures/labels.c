@@ -32,7 +32,8 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
 	S("*portal*"), S("console"), S("admin"), S("ui"), S("webui"), S("video"), S("videos"),
 	S("survey"), S("ideas"), S("threatmap"), S("threatcenter"), S("bugbounty"), S("guide"),
 	S("documentation"), S("manual"), S("manuals"), S("bbs"), S("hub"), S("apidoc*"),
-	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), S("status"), { 0 } };
+	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), S("status"), S("psirt*"),
+	{ 0 } };
 
 /* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
 static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),

@@ -89,7 +89,8 @@ static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep
 	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), S("geolocation*"),
 	S("smartscreen*"), S("*sdns"), S("*edns"), S("antimalware*"), S("dnscrypt*"), S("bl"),
 	S("bl#"), S("whois*"), S("urldetect*"), S("threat-emulation*"), S("analyz*"),
-	S("*detonat*"), { 0 } };
+	S("*detonat*"), S("ip-info"), S("ipinfo*"), S("checkip*"), S("geo"), S("geo-*"),
+	S("surbl*"), S("uribl*"), S("sbl"), S("xbl"), S("fuzzy*"), S("urlcheck*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
@@ -103,13 +104,15 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("*firehose*"), S("*receiver*"), S("listener*"), S("logger*"), S("autosupport*"),
 	S("callhome*"), S("phonehome*"), S("*logging*"), S("log-*"), S("hb"), S("*perfdata*"),
 	S("bigdata*"), S("suspect*"), S("suspicious*"), S("matomo*"), S("statistic*"), S("perf*"),
-	S("*pulse"), { 0 } };
+	S("*pulse"), S("queue"), S("queue#"), S("inbound*"), S("honeypot*"), S("netflow*"),
+	S("ipfix*"), { 0 } };
 
 static const struct shape tunnel[] = { S("vpn*"), S("*-vpn"), S("*tunnel*"), S("relay*"),
 	S("*relay"), S("proxy*"), S("broker*"), S("derp#"), S("*ztna*"), S("wireguard*"), S("wg#"),
 	S("pop#"), S("pop-*"), S("swg*"), S("*swg"), S("masque*"), S("stun*"), S("ssh"),
 	S("remote"), S("remote-*"), S("*assist"), S("rproxy*"), S("*-proxy"), S("egress*"),
-	S("isolation*"), { 0 } };
+	S("isolation*"), S("rbi"), S("rbi-*"), S("*-rbi"), S("sdp"), S("sdp-*"), S("dataplane*"),
+	{ 0 } };
 
 static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"), S("manage*"),
 	S("device*"), S("*regist*"), S("*enrol*"), S("*provision*"), S("config*"), S("settings*"),
@@ -126,7 +129,8 @@ static const struct shape management[] = { S("api*"), S("*agent*"), S("*mgmt*"),
 	S("kickstart*"), S("control"), S("controlplane*"), S("*radius*"), S("ldap*"), S("*mdm*"),
 	S("reg"), S("wipe*"), S("pki*"), S("scep*"), S("certificate*"), S("signal*"), S("*ddns*"),
 	S("*device*"), S("*services"), S("epp"), S("dlp*"), S("rpc*"), S("*-rpc"), S("inventory*"),
-	S("task*"), { 0 } };
+	S("task*"), S("ocsp*"), S("est"), S("redirect*"), S("dm"), S("ems"), S("ems-*"),
+	S("remediat*"), S("workload*"), { 0 } };
 
 const uint8_t label_functions[LABEL_FUNCTIONS] = { SIG_FN_UPDATE, SIG_FN_TELEMETRY,
 	SIG_FN_CLOUD_LOOKUP, SIG_FN_MANAGEMENT, SIG_FN_LICENSING, SIG_FN_CRASH_REPORT,

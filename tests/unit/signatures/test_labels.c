@@ -46,6 +46,12 @@ shapes(void **state)
 	assert_string_equal(told("productservices"), "management by productservices");
 	assert_string_equal(told("services"), "");
 	assert_string_equal(told("bl2"), "cloud-lookup by bl2");
+	assert_string_equal(told("queue3"), "telemetry by queue3");
+	assert_string_equal(told("queue-it"), "");
+	assert_string_equal(told("ocsp"), "management by ocsp");
+	assert_string_equal(told("redirector"), "management by redirector");
+	assert_string_equal(told("geo-eu"), "cloud-lookup by geo-eu");
+	assert_string_equal(told("eu-rbi"), "tunnel by eu-rbi");
 	assert_string_equal(told("blog"), "");
 	assert_string_equal(told("patch-management"), "management by patch-management");
 	assert_string_equal(told("12"), "");

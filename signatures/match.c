@@ -3,8 +3,9 @@
  * Matching: pure, without allocation, in bounded time. A look-up finds anchors; an anchor's clause
  * checks its further conditions; what holds becomes a hit, kept in the documented order.
  *
- * THE HOT PART is the look-up of a name: its dots as bits, a hash for each of its last labels, the
- * tags of each (prefetched together), and the one or two nodes that tags point at.
+ * THE HOT PART is the look-up of a name: its dots as bits, a filter that its last two labels must
+ * pass, a hash for each of its last labels, the tags of each (prefetched together), and the one or
+ * two nodes that tags point at.
  */
 #include <string.h>
 #ifdef __SSE2__
@@ -198,10 +199,10 @@ find_dots(const uint8_t *name, size_t len, uint64_t dots[4])
 }
 
 /*
- * All keys that a name may have, shortest first; 0 when the name is no canonical one: such a name
- * matches nothing. `places` has room for SIG_NAME_MAX / 2 + 1. Each key's tags, and at once the
- * node where it would be most likely, are asked for as soon as it is known: all waits for memory
- * are one.
+ * All keys that a name may have, shortest first; 0 when the name is no canonical one, which matches
+ * nothing, or no key ends in its last two labels. `places` has room for SIG_NAME_MAX / 2 + 1. Each
+ * key's tags, and at once the node where it would be most likely, are asked for as soon as it is
+ * known: all waits for memory are one.
  */
 static unsigned
 find_places(const struct table *t, const uint8_t *name, size_t len, struct place *places)
@@ -224,6 +225,8 @@ find_places(const struct table *t, const uint8_t *name, size_t len, struct place
 				return 0;
 			if (++labels <= t->labels_max) {
 				hash = table_hash_label(hash, name + start, end - start, t->seed);
+				if (labels == 2 && !table_has_apex(t, hash))
+					return 0;
 				if (labels > 1) {
 					size_t g = (size_t)table_group(t, hash) * GROUP;
 

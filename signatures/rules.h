@@ -65,6 +65,8 @@ _Static_assert(sizeof(struct table_node) == 64, "one cache line");
  * there.
  */
 struct table {
+	uint64_t *apexes;  /* table_has_apex() */
+	uint32_t n_apexes; /* words of it */
 	uint8_t *tags;
 	struct table_node *nodes;
 	struct table_ref *refs;
@@ -92,6 +94,30 @@ table_hash_label(uint64_t h, const uint8_t *label, size_t len, uint64_t seed)
 	a = sig_hash_load8(label) & sig_hash_load8(mask + 16 - len);
 	b = sig_hash_load8(label + 8) & sig_hash_load8(mask + 24 - len);
 	return sig_hash_mix(h ^ k0, sig_hash_mix(a ^ k1 ^ len, b ^ x));
+}
+
+/*
+ * A Bloom filter, two bits in one word, of the last two labels of all host keys: most names end in
+ * none of them, and need not be looked at further. `hash` is of those two labels.
+ */
+static inline uint64_t
+table_apex_bits(uint64_t hash)
+{
+	return 1ULL << (hash >> 40 & 63) | 1ULL << (hash >> 46 & 63);
+}
+
+static inline uint64_t *
+table_apex_word(const struct table *t, uint64_t hash)
+{
+	return &t->apexes[((hash & UINT32_MAX) * t->n_apexes) >> 32];
+}
+
+static inline bool
+table_has_apex(const struct table *t, uint64_t hash)
+{
+	uint64_t bits = table_apex_bits(hash);
+
+	return (*table_apex_word(t, hash) & bits) == bits;
 }
 
 /* A name with room to read past its end. */

@@ -25,22 +25,26 @@ big_alloc(size_t bytes)
 	return p;
 }
 
+/* A host's: also appends the hash of its last two labels to apexes, when it has as many. */
 static uint64_t
-hash_of(const struct table_want *w, uint64_t seed)
+hash_of(const struct table_want *w, uint64_t seed, uint64_t *apexes, size_t *n_apexes)
 {
 	uint8_t name[TABLE_NAME] = { 0 };
 	uint64_t h = seed;
 	size_t end = w->key_len;
+	unsigned labels = 0;
 
 	if (!w->is_host)
 		return sig_hash(w->key, w->key_len, seed);
 	memcpy(name, w->key, w->key_len);
-	for (size_t i = w->key_len; i-- > 0;)
-		if (name[i] == '.') {
-			h = table_hash_label(h, name + i + 1, end - i - 1, seed);
-			end = i;
+	for (size_t i = w->key_len + 1; i-- > 0;)
+		if (i == 0 || name[i - 1] == '.') {
+			h = table_hash_label(h, name + i, end - i, seed);
+			end = i - 1;
+			if (++labels == 2)
+				apexes[(*n_apexes)++] = h;
 		}
-	return table_hash_label(h, name, end, seed);
+	return h;
 }
 
 static int
@@ -139,13 +143,57 @@ fill(struct table *t, const struct table_want *wants, size_t n)
 	}
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Twelve bits for each of the different ones: of 40 others about one passes. */
+static int
+build_apexes(struct table *t, uint64_t *hashes, size_t n)
+{
+	size_t different = 0;
+
+	if (n > 1)
+		qsort(hashes, n, sizeof(*hashes), by_number);
+	for (size_t i = 0; i < n; i++)
+		different += i == 0 || hashes[i] != hashes[i - 1];
+	t->n_apexes = (uint32_t)(different * 12 / 64 + 1);
+	t->apexes = big_alloc(t->n_apexes * sizeof(*t->apexes));
+	if (!t->apexes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		*table_apex_word(t, hashes[i]) |= table_apex_bits(hashes[i]);
+	return 0;
+}
+
+/* Hashes all keys, and their last two labels. */
+static int
+hash_all(struct table *t, struct table_want *wants, size_t n)
+{
+	uint64_t *apexes = malloc((n + 1) * sizeof(*apexes));
+	size_t n_apexes = 0;
+
+	if (!apexes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		wants[i].hash = hash_of(&wants[i], t->seed, apexes, &n_apexes);
+	int rc = build_apexes(t, apexes, n_apexes);
+	free(apexes);
+	return rc;
+}
+
 int
 table_build(struct table *t, struct table_want *wants, size_t n)
 {
 	size_t nodes = 0, refs = 0, keys = 0;
+	int rc = hash_all(t, wants, n);
 
-	for (size_t i = 0; i < n; i++)
-		wants[i].hash = hash_of(&wants[i], t->seed);
+	if (rc < 0)
+		return rc;
 	if (n > 1)
 		qsort(wants, n, sizeof(*wants), by_key);
 	for (size_t i = 0, k; i < n; i += k) {
@@ -171,6 +219,7 @@ table_build(struct table *t, struct table_want *wants, size_t n)
 void
 table_free(struct table *t)
 {
+	free(t->apexes);
 	free(t->tags);
 	free(t->nodes);
 	free(t->refs);

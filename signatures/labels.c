@@ -35,12 +35,17 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
 	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), S("status"), S("psirt*"),
 	{ 0 } };
 
-/* Likewise, but only in the domain of a web site: among agents these words tell nothing. */
+/*
+ * Likewise, but only in the domain of a web site: among agents these words tell nothing, or
+ * something else. Browsers ask `ocsp` and `crl` of a maker of certificates for other people's
+ * sites, and `matomo` and `tongji` count who reads pages.
+ */
 static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),
 	S("customers"), S("info"), S("go"), S("pages"), S("lp"), S("mail"), S("smtp"), S("mx#"),
 	S("email"), S("links"), S("link"), S("click"), S("track"), S("research"), S("cms"),
 	S("metrics"), S("smetrics"), S("stats"), S("sstats"), S("analyticsssl"),
-	S("analyticsnossl"), S("tracking"), S("*mailing"), { 0 } };
+	S("analyticsnossl"), S("tracking"), S("*mailing"), S("ocsp*"), S("crl*"), S("matomo*"),
+	S("piwik*"), S("tongji*"), S("tj"), S("get"), S("u"), S("redirect"), { 0 } };
 
 /* These tell nothing there either, but what stands further right may: `static.update`. */
 static const struct shape site_parts[] = { S("home"), S("store"), S("trust"), S("auth"), S("id"),

@@ -48,7 +48,6 @@ shapes(void **state)
 	assert_string_equal(told("bl2"), "cloud-lookup by bl2");
 	assert_string_equal(told("queue3"), "telemetry by queue3");
 	assert_string_equal(told("queue-it"), "");
-	assert_string_equal(told("ocsp"), "management by ocsp");
 	assert_string_equal(told("redirector"), "management by redirector");
 	assert_string_equal(told("geo-eu"), "cloud-lookup by geo-eu");
 	assert_string_equal(told("eu-rbi"), "tunnel by eu-rbi");
@@ -84,6 +83,9 @@ zones(void **state)
 	assert_string_equal(told_in("email.update", true), "");
 	assert_string_equal(told_in("static.update", false), "update by update");
 	assert_string_equal(told_in("events", true), "");
+	assert_string_equal(told_in("ocsp", true), ""); /* of a certificate on anybody's site */
+	assert_string_equal(told_in("matomo", true), "");
+	assert_string_equal(told_in("ocsp", false), "management by ocsp");
 	assert_string_equal(told_in("events", false), "telemetry by events");
 }
 

@@ -406,8 +406,8 @@ accept_one(struct dp_control *c)
 
 	if (fd == -EAGAIN)
 		return;
-	if (fd <
-	    0) { /* who knocks is still there in a moment, and epoll would say so without end */
+	if (fd < 0) {
+		/* Who knocks is still there in a moment, and epoll would say so without end. */
 		c->deaf_since_us = dp_clock_read(CLOCK_MONOTONIC);
 		(void)watch(c, c->socket.fd, 0, &c->socket, EPOLL_CTL_MOD);
 		return;

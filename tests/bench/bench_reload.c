@@ -18,13 +18,11 @@
  * receives: a sender would share the reload's processor, and it would be the sender's delay that is
  * measured.
  */
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,7 +55,7 @@ struct round {
 static struct worker worker;
 static const char *packs;
 static _Atomic enum kind wanted;
-static _Atomic bool idle, stop;
+static _Atomic bool idle, stop; /* idle: the neighbour has seen that it is to leave them alone */
 static unsigned reloads, compiles;
 
 static uint64_t

@@ -217,26 +217,40 @@ function_of(const char *label, size_t len, bool site)
 	return SIG_FN_NONE;
 }
 
+/* `api` says how is asked; what for, a label further right may say better. */
+static bool
+says_more(enum sig_function f)
+{
+	return f == SIG_FN_UPDATE || f == SIG_FN_TELEMETRY || f == SIG_FN_CLOUD_LOOKUP ||
+	       f == SIG_FN_LICENSING || f == SIG_FN_CRASH_REPORT;
+}
+
 unsigned
 labels_tell(const char *labels, size_t len, bool site, struct label *ret_label)
 {
+	unsigned by_api = 0;
+
 	for (const char *end = labels + len; labels < end;) {
 		const char *dot = memchr(labels, '.', (size_t)(end - labels));
 		size_t n = (size_t)((dot ? dot : end) - labels);
 		enum sig_function f = function_of(labels, n, site);
 
+		if (by_api != 0 && !says_more(f))
+			f = SIG_FN_NONE;
 		if (site && f == SIG_FN_PORTAL)
 			return 0;
 		for (unsigned i = 0; i < LABEL_FUNCTIONS; i++)
 			if (label_functions[i] == f) {
 				*ret_label = (struct label){ labels, n };
-				return i + 1;
+				if (n != 3 || memcmp(labels, "api", 3) != 0)
+					return i + 1;
+				by_api = i + 1;
 			}
 		if (!dot)
-			return 0;
+			break;
 		labels = dot + 1;
 	}
-	return 0;
+	return by_api;
 }
 
 bool

@@ -41,6 +41,11 @@ shapes(void **state)
 	assert_string_equal(told("ingest"), "telemetry by ingest");
 	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
 	assert_string_equal(told("api3"), "management by api3");
+	assert_string_equal(told("api.eu"), "management by api");
+	assert_string_equal(told("api.ingest.eu"), "telemetry by ingest");
+	assert_string_equal(told("api.eu.vpn"), "management by api");
+	assert_string_equal(told("api.www"), "management by api");
+	assert_string_equal(told("api3.ingest"), "management by api3");
 	assert_string_equal(told("api3x"), "management by api3x");
 	assert_string_equal(told("log-device"), "telemetry by log-device");
 	assert_string_equal(told("productservices"), "management by productservices");

@@ -101,7 +101,7 @@ static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),
 	S("*stats*"), S("stat#"), S("*upload*"), S("submi*"), S("sample*"), S("*sensor*"),
 	S("*probe*"), S("data"), S("data-*"), S("data#"), S("beacon*"), S("export*"), S("intake*"),
-	S("*-intake"), S("syslog*"), S("report"), S("reports"), S("reporting*"), S("analytics*"),
+	S("*-intake"), S("syslog*"), S("report"), S("reports"), S("*reporting*"), S("analytics*"),
 	S("*tracker*"), S("track"), S("track#"), S("tracking"), S("*diag*"), S("datalake*"),
 	S("metadata*"), S("telem*"), S("monitor*"), S("ingress*"), S("*ingress"), S("sink*"),
 	S("audit*"), S("trace*"), S("tracing*"), S("usage*"), S("insights*"), S("siem*"),

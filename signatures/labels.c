@@ -58,8 +58,8 @@ static const struct shape managers[] = { S("*management"), S("*-mgmt"), S("osque
 
 static const struct shape update[] = { S("*update*"), S("*upgrade*"), S("*download*"), S("dl"),
 	S("dl#"), S("dl-*"), S("*-dl"), S("*cdn*"), S("*-dist"), S("dist"), S("dist-*"), S("*repo"),
-	S("repo#"), S("repos"), S("repository"), S("*package*"), S("pkg"), S("pkgs"), S("patch*"),
-	S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
+	S("repo#"), S("repos"), S("*repository*"), S("*package*"), S("pkg"), S("pkgs"), S("patch*"),
+	S("*-patch*"), S("defs*"), S("definition*"), S("*signature*"), S("mirror*"), S("firmware*"),
 	S("*install*"), S("distribution*"), S("ruleset*"), S("rule"), S("rules"), S("av"), S("av#"),
 	S("su"), S("bits"), S("upd"), S("upd#"), S("upd-*"), S("*-upd"), S("ftp"), S("ftp#"),
 	S("feed"), S("feed#"), S("feed-*"), S("*-feed"), S("feeds*"), S("yum"), S("down"),
@@ -84,18 +84,19 @@ static const struct shape crash_report[] = { S("*crash*"), S("*dump*"), S("fault
 	S("bugreport*"), S("sentry*"), { 0 } };
 
 static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep"), S("*-rep"),
-	S("*filerep*"), S("*urlrep*"), S("*-orsp"), S("orsp*"), S("*query*"), S("*threatcloud*"),
-	S("*sandbox*"), S("*rating*"), S("categor*"), S("*urlfilter*"), S("*url-*"), S("scan"),
-	S("*cloudscan*"), S("verdict*"), S("classif*"), S("dnsbl*"), S("rbl*"), S("url"), S("url#"),
-	S("doh"), S("doh#"), S("*-doh"), S("dns"), S("dns#"), S("dns-*"), S("*-dns"), S("*census*"),
-	S("asn"), S("resolver*"), S("*intel"), S("*intelligence*"), S("ioc*"), S("*phish*"),
-	S("*spam*"), S("safebrowsing*"), S("webrep*"), S("blacklist*"), S("whitelist*"), S("hash*"),
-	S("grid*"), S("*webfilter*"), S("*contentfilter*"), S("*content-filter*"), S("gti"),
-	S("gti-*"), S("ti"), S("urlcloud*"), S("*web-filter*"), S("geolocation*"),
-	S("smartscreen*"), S("*sdns"), S("*edns"), S("antimalware*"), S("dnscrypt*"), S("bl"),
-	S("bl#"), S("whois*"), S("urldetect*"), S("threat-emulation*"), S("analyz*"),
-	S("*detonat*"), S("ip-info"), S("ipinfo*"), S("checkip*"), S("geo"), S("geo-*"),
-	S("surbl*"), S("uribl*"), S("sbl"), S("xbl"), S("fuzzy*"), S("urlcheck*"), { 0 } };
+	S("*filerep*"), S("*urlrep*"), S("*rep"), S("*-orsp"), S("orsp*"), S("*query*"),
+	S("*threatcloud*"), S("*sandbox*"), S("*rating*"), S("categor*"), S("*urlfilter*"),
+	S("*url-*"), S("scan"), S("*cloudscan*"), S("verdict*"), S("classif*"), S("dnsbl*"),
+	S("rbl*"), S("url"), S("url#"), S("doh"), S("doh#"), S("*-doh"), S("dns"), S("dns#"),
+	S("dns-*"), S("*-dns"), S("*census*"), S("asn"), S("resolver*"), S("*intel"),
+	S("*intelligence*"), S("ioc*"), S("*phish*"), S("*spam*"), S("safebrowsing*"), S("webrep*"),
+	S("blacklist*"), S("whitelist*"), S("hash*"), S("grid*"), S("*webfilter*"),
+	S("*contentfilter*"), S("*content-filter*"), S("gti"), S("gti-*"), S("ti"), S("urlcloud*"),
+	S("urlinfo*"), S("*web-filter*"), S("geolocation*"), S("smartscreen*"), S("*sdns"),
+	S("*edns"), S("antimalware*"), S("dnscrypt*"), S("bl"), S("bl#"), S("whois*"),
+	S("urldetect*"), S("threat-emulation*"), S("analyz*"), S("*detonat*"), S("ip-info"),
+	S("ipinfo*"), S("checkip*"), S("geo"), S("geo-*"), S("surbl*"), S("uribl*"), S("sbl"),
+	S("xbl"), S("fuzzy*"), S("urlcheck*"), { 0 } };
 
 static const struct shape telemetry[] = { S("*telemetry*"), S("*feedback*"), S("*event*"),
 	S("*ingest*"), S("*collect*"), S("log"), S("log#"), S("logs*"), S("*-log*"), S("*metric*"),

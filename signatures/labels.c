@@ -21,7 +21,7 @@ struct shape {
 		text, sizeof(text) - 1 \
 	}
 
-/* Where people read, whatever stands further right. */
+/* Where people read, whatever stands further right; also what a mail they read leads to. */
 static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*docs*"), S("doc"),
 	S("help"), S("helpdesk"), S("blog"), S("blogs"), S("community"), S("communities"),
 	S("partner"), S("partners"), S("careers"), S("jobs"), S("shop"), S("news"), S("press"),
@@ -33,6 +33,7 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
 	S("survey"), S("ideas"), S("threatmap"), S("threatcenter"), S("bugbounty"), S("guide"),
 	S("documentation"), S("manual"), S("manuals"), S("bbs"), S("hub"), S("apidoc*"),
 	S("releasenotes*"), S("*dashboard"), S("*-console"), S("*-admin"), S("status"), S("psirt*"),
+	S("email"), S("email#"), S("email-link"), S("links"), S("click"), S("clicks"), S("mktg*"),
 	{ 0 } };
 
 /*
@@ -42,10 +43,10 @@ static const struct shape pages[] = { S("www"), S("www#"), S("support"), S("*doc
  */
 static const struct shape site_pages[] = { S("event"), S("events"), S("resources"), S("customer"),
 	S("customers"), S("info"), S("go"), S("pages"), S("lp"), S("mail"), S("smtp"), S("mx#"),
-	S("email"), S("links"), S("link"), S("click"), S("track"), S("research"), S("cms"),
-	S("metrics"), S("smetrics"), S("stats"), S("sstats"), S("analyticsssl"),
-	S("analyticsnossl"), S("tracking"), S("*mailing"), S("ocsp*"), S("crl*"), S("matomo*"),
-	S("piwik*"), S("tongji*"), S("tj"), S("get"), S("u"), S("redirect"), { 0 } };
+	S("link"), S("track"), S("research"), S("cms"), S("metrics"), S("smetrics"), S("nsmetrics"),
+	S("stats"), S("sstats"), S("analyticsssl"), S("analyticsnossl"), S("tracking"),
+	S("*mailing"), S("ocsp*"), S("crl*"), S("matomo*"), S("piwik*"), S("tongji*"), S("tj"),
+	S("get"), S("u"), S("redirect"), { 0 } };
 
 /* These tell nothing there either, but what stands further right may: `static.update`. */
 static const struct shape site_parts[] = { S("home"), S("store"), S("trust"), S("auth"), S("id"),

@@ -87,6 +87,9 @@ zones(void **state)
 	assert_string_equal(told_in("content.eu", false), "update by content");
 	assert_string_equal(told_in("email.update", true), "");
 	assert_string_equal(told_in("static.update", false), "update by update");
+	assert_string_equal(told_in("email.mg", false), "portal by email"); /* a mail's tracker */
+	assert_string_equal(told_in("links.us1", false), "portal by links");
+	assert_string_equal(told_in("nsmetrics", true), "");
 	assert_string_equal(told_in("events", true), "");
 	assert_string_equal(told_in("ocsp", true), ""); /* of a certificate on anybody's site */
 	assert_string_equal(told_in("matomo", true), "");

@@ -26,11 +26,11 @@ struct label {
 
 /*
  * `labels`: what stands left of the zone, canonical, without the last dot. Read from the left, the
- * first label that the list knows decides: 1 + its index in label_functions, and the label in
- * *ret_label; or 0, when no label is known. `site`: the zone is a web site's domain. There a word
- * for pages says nothing new (0), and more words are for pages (`events`) or tell
- * nothing (`static`).
- * Any thread; allocates nothing; time bounded by the list's length times that of the labels.
+ * first label that the list knows decides (`api` only when none behind it says more,
+ * signatures/README.md): 1 + its index in label_functions, and the label in *ret_label; or 0, when
+ * no label is known. `site`: the zone is a web site's domain. There a word for pages says nothing
+ * new (0), and more words are for pages (`events`) or tell nothing (`static`). Any thread;
+ * allocates nothing; time bounded by the list's length times that of the labels.
  */
 unsigned labels_tell(const char *labels, size_t len, bool site, struct label *ret_label);
 

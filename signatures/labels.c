@@ -86,7 +86,7 @@ static const struct shape crash_report[] = { S("*crash*"), S("*dump*"), S("fault
 
 static const struct shape cloud_lookup[] = { S("*lookup*"), S("*reput*"), S("rep"), S("*-rep"),
 	S("*filerep*"), S("*urlrep*"), S("apkrep*"), S("domrep*"), S("iprep*"), S("*-orsp"),
-	S("orsp*"), S("*query*"), S("*threatcloud*"), S("*sandbox*"), S("*rating*"), S("categor*"),
+	S("orsp*"), S("*query*"), S("*threatcloud*"), S("*sandbox*"), S("*rating*"), S("*categor*"),
 	S("*urlfilter*"), S("*url-*"), S("scan"), S("*cloudscan*"), S("verdict*"), S("classif*"),
 	S("dnsbl*"), S("rbl*"), S("url"), S("url#"), S("doh"), S("doh#"), S("*-doh"), S("dns"),
 	S("dns#"), S("dns-*"), S("*-dns"), S("*census*"), S("asn"), S("resolver*"), S("*intel"),

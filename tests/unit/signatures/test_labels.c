@@ -38,6 +38,7 @@ shapes(void **state)
 	assert_string_equal(told("licensing"), "licensing by licensing");
 	assert_string_equal(told("minidumps"), "crash-report by minidumps");
 	assert_string_equal(told("urlreputation"), "cloud-lookup by urlreputation");
+	assert_string_equal(told("webcategories"), "cloud-lookup by webcategories");
 	assert_string_equal(told("ingest"), "telemetry by ingest");
 	assert_string_equal(told("eu-vpn"), "tunnel by eu-vpn");
 	assert_string_equal(told("api3"), "management by api3");

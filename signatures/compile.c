@@ -80,6 +80,15 @@ keep_like(struct build *b, const char *s, const char *before)
 }
 
 static void
+fill_product(struct build *b, struct sig_info *info, const struct pack_product *product,
+    const struct sig_info *prev)
+{
+	info->product = keep_like(b, product->name, prev->product);
+	info->product_id = keep_like(b, product->id, prev->product_id);
+	info->category = keep_like(b, product->category, prev->category);
+}
+
+static void
 fill_info(
     struct build *b, struct sig_info *info, const struct entry *e, const struct sig_info *prev)
 {
@@ -97,9 +106,7 @@ fill_info(
 	info->country = keep_like(b, v->country, prev->country);
 	info->owner_country = keep_like(
 	    b, v->owner_country ? v->owner_country : v->country, prev->owner_country);
-	info->product = keep_like(b, product->name, prev->product);
-	info->product_id = keep_like(b, product->id, prev->product_id);
-	info->category = keep_like(b, product->category, prev->category);
+	fill_product(b, info, product, prev);
 	info->source = keep_like(b, e->sig->source, prev->source);
 	info->reviewed = keep_like(b, e->sig->reviewed, prev->reviewed);
 	info->note = keep_like(b, e->sig->note, prev->note);
@@ -115,10 +122,17 @@ fill_info(
 	info->active = b->date >= from && b->date <= until;
 }
 
-/* What labels may say of a signature's hosts: the same signature, surely no better known. */
+/*
+ * What labels may say of a signature's hosts: the same signature, surely no better known. Of the
+ * product that is a web site only the pages are; `agents` says whose the rest is.
+ */
 static void
-add_refined(struct build *b, uint32_t of)
+add_refined(struct build *b, uint32_t of, const struct entry *e)
 {
+	const struct pack_product *product = pack_product_of(e->pack, e->sig);
+	const struct pack_product *agents = product->agents
+						? pack_product_by_id(e->pack, product->agents)
+						: NULL;
 	struct sig_info *parent = &b->rules->infos[of];
 	uint32_t first = b->rules->n_all + 1;
 
@@ -136,6 +150,8 @@ add_refined(struct build *b, uint32_t of)
 		info->id = build_keep(b, id, (size_t)n < sizeof(id) ? (size_t)n : sizeof(id) - 1);
 		info->label_of = parent->id;
 		info->function = f;
+		if (agents && f != SIG_FN_PORTAL)
+			fill_product(b, info, agents, info - 1);
 		if (info->cap > SIG_CONF_INFERRED)
 			info->cap = SIG_CONF_INFERRED;
 		b->rules->recs[first + i] = (struct sig_rec){ .cap = (uint8_t)info->cap,
@@ -153,7 +169,7 @@ add_signature(struct build *b, uint32_t n, const struct entry *e)
 	rec->cap = (uint8_t)info->cap;
 	rec->portal = info->function == SIG_FN_PORTAL;
 	if (e->sig->by_label)
-		add_refined(b, n);
+		add_refined(b, n, e);
 	rec->first_except = (uint32_t)b->clauses.n;
 	rec->n_excepts = (uint16_t)e->sig->except_count;
 	if (!info->active)

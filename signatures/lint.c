@@ -238,6 +238,9 @@ lint_products(struct lint *l)
 
 		for (unsigned s = 0; s < p->signatures_count; s++)
 			used += strcmp(p->signatures[s].product, p->products[i].id) == 0;
+		for (unsigned o = 0; o < p->products_count; o++)
+			used += p->products[o].agents && o != i &&
+				strcmp(p->products[o].agents, p->products[i].id) == 0;
 		snprintf(w, sizeof(w), "products[%u]", i);
 		if (used == 0)
 			WARN(l, w, "product '%s' has no signature", p->products[i].id);

@@ -73,6 +73,7 @@ struct pack_signature {
 
 struct pack_product {
 	char *id, *name, *category;
+	char *agents; /* or NULL: id of the product that a host is of when its label is no page's */
 };
 
 struct pack_vendor {
@@ -127,6 +128,8 @@ uint32_t pack_key_fields(enum pack_key k);
 /* The product of a signature; never NULL in checked packs. */
 const struct pack_product *
 pack_product_of(const struct pack *pack, const struct pack_signature *sig);
+/* NULL if the pack has none of that id. */
+const struct pack_product *pack_product_by_id(const struct pack *pack, const char *id);
 
 /* Faults that no schema can tell, of one file; the number of errors added to diag. */
 unsigned pack_check(const struct pack_file *file, bool from_file, struct sig_diag *diag);

@@ -109,6 +109,21 @@ check_head(struct check *c, bool from_file)
 }
 
 static void
+check_product_id(struct check *c, const struct place *where, const char *id)
+{
+	const struct pack *p = c->file->pack;
+	const char *ids[NEAR_MAX], *near;
+
+	if (pack_product_by_id(p, id))
+		return;
+	for (unsigned i = 0; i < p->products_count && i < NEAR_MAX; i++)
+		ids[i] = p->products[i].id;
+	near = sig_nearest(id, ids, p->products_count);
+	FAULT(c, where, "product '%s' is not in this pack%s%s%s", id,
+	    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static void
 check_products(struct check *c)
 {
 	const struct pack *p = c->file->pack;
@@ -122,6 +137,8 @@ check_products(struct check *c)
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(p->products[j].id, r->id) == 0)
 				FAULT(c, KEY(at, "id"), "product '%s' is there already", r->id);
+		if (r->agents)
+			check_product_id(c, KEY(at, "agents"), r->agents);
 		for (unsigned j = 0; j < pack_categories_count; j++)
 			known |= strcmp(pack_categories[j], r->category) == 0;
 		if (!known) {
@@ -286,21 +303,6 @@ check_entry(struct check *c, const struct place *where, const struct pack_entry 
 	return best;
 }
 
-static void
-check_product_of(struct check *c, const struct place *where, const struct pack_signature *s)
-{
-	const struct pack *p = c->file->pack;
-	const char *ids[NEAR_MAX], *near;
-
-	if (pack_product_of(p, s))
-		return;
-	for (unsigned i = 0; i < p->products_count && i < NEAR_MAX; i++)
-		ids[i] = p->products[i].id;
-	near = sig_nearest(s->product, ids, p->products_count);
-	FAULT(c, where, "product '%s' is not in this pack%s%s%s", s->product,
-	    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
 /* Labels stand left of a zone. */
 static void
 check_by_label(struct check *c, const struct place *at, const struct pack_signature *s)
@@ -329,7 +331,7 @@ check_signature(struct check *c, unsigned n, const struct pack_signature *s)
 	uint32_t from = 0, until = 99999999, date;
 
 	check_id(c, KEY(at, "id"), s->id);
-	check_product_of(c, KEY(at, "product"), s);
+	check_product_id(c, KEY(at, "product"), s->product);
 	check_by_label(c, at, s);
 	check_date(c, KEY(at, "reviewed"), s->reviewed, &date);
 	for (unsigned i = 0; i < s->match_count; i++) {

@@ -130,6 +130,7 @@ static const cyaml_schema_field_t product_fields[] = {
 	STR(struct pack_product, "id", id, MUST, 1, ID_MAX),
 	STR(struct pack_product, "name", name, MUST, 1, TEXT_MAX),
 	STR(struct pack_product, "category", category, MUST, 1, ID_MAX),
+	STR(struct pack_product, "agents", agents, MAY, 1, ID_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t product = { CYAML_VALUE_MAPPING(
@@ -223,8 +224,14 @@ pack_key_fields(enum pack_key k)
 const struct pack_product *
 pack_product_of(const struct pack *pack, const struct pack_signature *sig)
 {
+	return pack_product_by_id(pack, sig->product);
+}
+
+const struct pack_product *
+pack_product_by_id(const struct pack *pack, const char *id)
+{
 	for (unsigned i = 0; i < pack->products_count; i++)
-		if (strcmp(pack->products[i].id, sig->product) == 0)
+		if (strcmp(pack->products[i].id, id) == 0)
 			return &pack->products[i];
 	return NULL;
 }

@@ -199,12 +199,46 @@ refined(void **state)
 	sig_ruleset_free(rules);
 }
 
+/* Nobody runs a web site: what asks in its domain is of the product that the pack names. */
+static void
+agents(void **state)
+{
+	static const char text[] =
+	    "format: 1\npack: t\nversion: '1'\nvendor: {name: T, owner: O, country: US, as_of: "
+	    "2026-01-01, source: x}\nproducts:\n"
+	    "  - {id: web, name: T web sites, category: other, agents: any}\n"
+	    "  - {id: any, name: Any of T, category: edr}\n"
+	    "  - {id: p, name: P, category: av}\nsignatures:\n"
+	    "  - {id: site, product: web, function: portal, confidence: medium, by_label: true,\n"
+	    "     match: [{host: .t.example}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: zone, product: p, function: mixed, confidence: high, by_label: true,\n"
+	    "     match: [{host: .u.example}], source: x, reviewed: 2026-01-01}\n";
+	struct sig_ruleset *rules = rules_at(text, 20260701);
+	struct sig_scratch *scratch = NULL;
+	const struct sig_info *i;
+
+	(void)state;
+	assert_int_equal(sig_scratch_new(rules, &scratch), 0);
+	i = match(rules, scratch, "update.t.example");
+	assert_string_equal(i->id, "t/site-label-update");
+	assert_string_equal(i->product_id, "any");
+	assert_string_equal(i->product, "Any of T");
+	assert_string_equal(i->category, "edr");
+	i = match(rules, scratch, "www.t.example");
+	assert_string_equal(i->product_id, "web");
+	assert_string_equal(i->category, "other");
+	assert_string_equal(match(rules, scratch, "update.u.example")->product_id, "p");
+	assert_string_equal(match(rules, scratch, "www.u.example")->product_id, "p");
+	sig_scratch_free(scratch);
+	sig_ruleset_free(rules);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(order),
 		cmocka_unit_test(zones), cmocka_unit_test(refining), cmocka_unit_test(parents),
-		cmocka_unit_test(refined) };
+		cmocka_unit_test(refined), cmocka_unit_test(agents) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,8 @@ static const struct {
 	    "t.yaml:21:23: an example shows at least one thing of a flow" },
 	{ "- {id: p,", "- {id: p, name: P, category: av}\n  - {id: p,",
 	    "t.yaml:12:10: product 'p' is there already" },
+	{ "category: av}", "category: av, agents: nobody}",
+	    "t.yaml:11:44: product 'nobody' is not in this pack" },
 	{ "    match:\n", "    match: []\n    except:\n",
 	    "t.yaml:19:12: 'match' needs at least 1 entry" },
 	{ "    match:\n      - host: a.vendor.com\n", "",

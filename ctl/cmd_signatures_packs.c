@@ -139,11 +139,12 @@ sigcmd_install(const struct sigcmd *c)
 		.allow_unsigned = c->allow_unsigned };
 	struct sig_diag diag = { 0 };
 	char version[33];
-	int err = sig_bundle_install(&how, version, &diag);
+	bool is_signed = false;
+	int err = sig_bundle_install(&how, version, &is_signed, &diag);
 
 	if (!err)
 		printf("installed version %s in %s%s\n", version, c->packs,
-		    c->key ? "" : " (unsigned)");
+		    is_signed ? "" : " (unsigned)");
 	if (err && diag.n == 0)
 		ctl_error("%s: %s", c->argv[0], strerror(-err));
 	return sigcmd_say(&diag, err ? code_of(err) : 0);

@@ -46,6 +46,15 @@ read_key(const char *pem, size_t len, bool is_private)
 	return key;
 }
 
+bool
+bundle_is_public_key(const char *pem)
+{
+	EVP_PKEY *key = read_key(pem, strlen(pem), false);
+
+	EVP_PKEY_free(key);
+	return key != NULL;
+}
+
 static bool
 is_signed_by(const char *pem, const void *text, size_t len, const uint8_t *sig)
 {

@@ -69,10 +69,11 @@ struct sig_bundle_install {
 /*
  * Checks, unpacks beside `dir`, loads and compiles, and then swaps the two folders in one step:
  * whoever reads the packs sees the old ones or the new ones. On any failure nothing has changed.
- * ret_version has 33 bytes.
+ * ret_version has 33 bytes; *ret_signed: the signature was there and is the key's. Both may be
+ * NULL.
  */
-int
-sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, struct sig_diag *diag);
+int sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, bool *ret_signed,
+    struct sig_diag *diag);
 
 /* The first half of it, from memory, for tests and fuzzing: key NULL skips the signature. */
 int sig_bundle_check(const void *data, size_t len, const char *key_pem, struct sig_diag *diag);

@@ -24,6 +24,7 @@ struct bundle_read {
 
 int bundle_read(struct bundle_read *r, const void *data, size_t len);
 void bundle_read_free(struct bundle_read *r);
+bool bundle_is_public_key(const char *pem);
 /* Adds the message; always -EBADMSG. */
 int bundle_fault(struct sig_diag *diag, const char *bundle, const char *why);
 

@@ -28,6 +28,10 @@ write_file(int dirfd, const char *name, const void *bytes, size_t len)
 	const char *p = bytes;
 	int err = fd < 0 ? -errno : 0;
 
+	/* Packs are for all to read, as their folder is, whatever the umask of who installs them.
+	 */
+	if (!err && fchmod(fd, 0644) < 0)
+		err = -errno;
 	while (!err && len > 0) {
 		ssize_t n = write(fd, p, len);
 
@@ -179,13 +183,40 @@ install(struct bundle_read *r, const struct sig_bundle_install *how, const void 
 	return err;
 }
 
+/*
+ * The folder itself where a link leads to one, or where it is named as `.`: a name that is swapped
+ * must be its own. What is not there yet stays as it was named; what is no folder is refused.
+ */
+static int
+resolve(const char *dir, char **ret_dir, struct sig_diag *diag)
+{
+	char *path = realpath(dir, NULL);
+	struct stat st;
+	int err = path ? 0 : -errno;
+
+	if (err == -ENOENT && lstat(dir, &st) < 0) {
+		path = strdup(dir);
+		err = path ? 0 : -ENOMEM;
+	} else if (!err && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		free(path);
+		sig_diag_add(diag, SIG_ERROR, dir, 0, 0, "is no folder");
+		return -EINVAL;
+	}
+	if (err)
+		return system_fault(diag, dir, err);
+	*ret_dir = path;
+	return 0;
+}
+
 int
-sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, struct sig_diag *diag)
+sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, bool *ret_signed,
+    struct sig_diag *diag)
 {
 	struct bundle_read r = {
 		.name = how->bundle, .allow_unsigned = how->allow_unsigned, .diag = diag
 	};
-	char *data = NULL, *pem = NULL;
+	struct sig_bundle_install at = *how;
+	char *data = NULL, *pem = NULL, *dir = NULL;
 	size_t len = 0, pem_len = 0;
 	int err = 0;
 
@@ -194,6 +225,9 @@ sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, stru
 	else if (!how->allow_unsigned)
 		err = bundle_fault(
 		    diag, how->bundle, "no key to check it by: --key FILE, or --allow-unsigned");
+	if (!err && pem && !bundle_is_public_key(pem))
+		err = bundle_fault(diag, how->key_file,
+		    "is no Ed25519 public key (phonehome signatures keygen makes one: NAME.pub)");
 	r.key_pem = pem;
 	/* The tar's own headers and padding come on top of the packs. */
 	if (!err)
@@ -201,10 +235,16 @@ sig_bundle_install(const struct sig_bundle_install *how, char *ret_version, stru
 		    SIG_BUNDLE_MAX + SIG_BUNDLE_MANIFEST_MAX + SIG_BUNDLE_FILES_MAX * 1024, &data,
 		    &len, diag);
 	if (!err)
-		err = install(&r, how, data, len);
+		err = resolve(how->dir, &dir, diag);
+	at.dir = dir;
+	if (!err)
+		err = install(&r, &at, data, len);
 	if (!err && ret_version)
 		memcpy(ret_version, r.manifest.version, sizeof(r.manifest.version));
+	if (!err && ret_signed)
+		*ret_signed = r.is_signed;
 	bundle_read_free(&r);
+	free(dir);
 	free(data);
 	free(pem);
 	return err;

@@ -163,6 +163,11 @@ def updates(top, packs):
     code, _, err = run("install", "c.tar", "--key", "k.pub")
     check("install, altered", (code, err),
           (2, "c.tar: acme.yaml is missing or altered: its digest is not the manifest's\n"))
+    check("bundle, unsigned", run("bundle", new, "-o", "d.tar")[0], 0)
+    check("install, a key and no signature", run("install", "d.tar", "--key", "k.pub", "--allow-unsigned")[1],
+          f"installed version 2.1 in {packs} (unsigned)\n")
+    check("install, signed again", run("install", "b.tar", "--key", "k.pub", "--allow-unsigned")[1],
+          f"installed version 2.1 in {packs}\n")
     check("nothing changed", json.loads(run("list", "--json")[1])["digest"], before)
 
 

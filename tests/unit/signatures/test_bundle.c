@@ -3,6 +3,7 @@
  * signatures/bundle*.c, manifest.c: what is altered, older or unsigned is refused and changes
  * nothing; the archive and the signature are also read by tar and by openssl's own command.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,7 +77,7 @@ install(const char *bundle, const char *key, bool unsigned_too)
 	struct sig_ruleset *rules = NULL;
 	char version[33];
 
-	if (sig_bundle_install(&how, version, &d) != 0) {
+	if (sig_bundle_install(&how, version, NULL, &d) != 0) {
 		const char *colon = strstr(d.msgs[0].text, ": ");
 
 		snprintf(out, sizeof(out), "%s", colon + 2);
@@ -124,7 +125,44 @@ installed(void **state)
 	assert_string_equal(origin(), "signed:10.0");
 	/* A private key is no public one. */
 	assert_string_equal(install("ten.tar", "a.key", false),
-	    "its signature does not fit the key: it was altered, or another made it");
+	    "is no Ed25519 public key (phonehome signatures keygen makes one: NAME.pub)");
+}
+
+static int
+install_at(const char *place, struct sig_diag *d)
+{
+	struct sig_bundle_install how = {
+		.bundle = in("two.tar"), .key_file = in("a.pub"), .dir = in(place)
+	};
+
+	return sig_bundle_install(&how, NULL, NULL, d);
+}
+
+/* The folder that a link names is replaced, not the link; nothing is left beside it. */
+static void
+places(void **state)
+{
+	struct sig_diag d = { 0 };
+	struct stat st;
+	char command[200];
+	mode_t mask = umask(077);
+
+	(void)state;
+	assert_int_equal(mkdir(in("real"), 0700), 0);
+	assert_int_equal(symlink("real", in("link")), 0);
+	put(in("plain"), "x", 1);
+	assert_int_equal(install_at("link", &d), 0);
+	umask(mask);
+	assert_int_equal(lstat(in("link"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(in("real/t.yaml"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(install_at("real/.", &d), 0);
+	assert_int_equal(install_at("plain", &d), -EINVAL);
+	assert_non_null(strstr(d.msgs[0].text, "plain: is no folder"));
+	sig_diag_free(&d);
+	snprintf(command, sizeof(command), "test -z \"$(ls -d '%s'/*.new-* 2>/dev/null)\"", dir);
+	assert_int_equal(system(command), 0);
 }
 
 static void
@@ -262,7 +300,7 @@ versions(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(installed),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(installed), cmocka_unit_test(places),
 		cmocka_unit_test(unsigned_ones), cmocka_unit_test(altered),
 		cmocka_unit_test(other_tools), cmocka_unit_test(manifests),
 		cmocka_unit_test(versions) };

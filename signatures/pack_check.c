@@ -85,6 +85,14 @@ check_id(struct check *c, const struct place *where, const char *s)
 		FAULT(c, where, "'%s' is no id: lower-case letters, digits and inner hyphens", s);
 }
 
+/* What is one column of a table or one line of a list. */
+static void
+check_line(struct check *c, const struct place *where, const char *s)
+{
+	if (strpbrk(s, "\t\r\n"))
+		FAULT(c, where, "'%s' must be one line, without tabs", where->key);
+}
+
 static void
 check_head(struct check *c, bool from_file)
 {
@@ -103,6 +111,9 @@ check_head(struct check *c, bool from_file)
 		    p->id, p->id);
 	if (strspn(p->version, "0123456789.") != strlen(p->version) || p->version[0] == '.')
 		FAULT(c, KEY(NULL, "version"), "'%s' is no version: digits and dots", p->version);
+	check_line(c, KEY(NULL, "vendor.name"), p->vendor.name);
+	check_line(c, KEY(NULL, "vendor.owner"), p->vendor.owner);
+	check_line(c, KEY(NULL, "vendor.source"), p->vendor.source);
 	check_country(c, KEY(NULL, "vendor.country"), p->vendor.country);
 	check_country(c, KEY(NULL, "vendor.owner_country"), p->vendor.owner_country);
 	check_date(c, KEY(NULL, "vendor.as_of"), p->vendor.as_of, &date);
@@ -134,6 +145,7 @@ check_products(struct check *c)
 		bool known = false;
 
 		check_id(c, KEY(at, "id"), r->id);
+		check_line(c, KEY(at, "name"), r->name);
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(p->products[j].id, r->id) == 0)
 				FAULT(c, KEY(at, "id"), "product '%s' is there already", r->id);
@@ -334,6 +346,7 @@ check_signature(struct check *c, unsigned n, const struct pack_signature *s)
 	check_product_id(c, KEY(at, "product"), s->product);
 	check_by_label(c, at, s);
 	check_date(c, KEY(at, "reviewed"), s->reviewed, &date);
+	check_line(c, KEY(at, "source"), s->source);
 	for (unsigned i = 0; i < s->match_count; i++) {
 		const struct place *e = PLACE(at, "match", i);
 		enum sig_confidence best = check_entry(c, e, &s->match[i], s->shared);

@@ -196,11 +196,13 @@ check_bool(struct check *c, const yaml_node_t *node, const char *name)
 	FAULT(c, node->start_mark, "'%s' needs true or false, not '%s'", name, shown(node, buf));
 }
 
+/* Also U+0080 to U+009F, of which terminals take U+009B for ESC [. */
 static bool
 has_control(const uint8_t *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((s[i] < 0x20 && s[i] != '\t' && s[i] != '\r' && s[i] != '\n') || s[i] == 0x7f)
+		if ((s[i] < 0x20 && s[i] != '\t' && s[i] != '\r' && s[i] != '\n') || s[i] == 0x7f ||
+		    (s[i] == 0xc2 && i + 1 < len && s[i + 1] < 0xa0))
 			return true;
 	return false;
 }

@@ -123,6 +123,11 @@ static const struct {
 	{ "id: s\n", "id: s-label-tunnel\n",
 	    "t.yaml:13:9: ids that end in '-label-tunnel' are for what by_label makes" },
 	{ "  name: T\n", "  name: \"T\\e[2J\"\n", "t.yaml:5:9: 'name' holds a control character" },
+	{ "  name: T\n", "  name: >\n    T\n",
+	    "t.yaml:5:9: 'vendor.name' must be one line, without tabs" },
+	{ "name: P,", "name: \"P\\tQ\",", "t.yaml:11:19: 'name' must be one line, without tabs" },
+	{ "    source: https://t.example/doc\n", "    source: |\n      https://t.example/doc\n",
+	    "t.yaml:17:13: 'source' must be one line, without tabs" },
 };
 
 static void

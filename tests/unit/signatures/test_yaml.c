@@ -72,6 +72,7 @@ static const struct {
 	{ "name: 123456789\n", "f:1:7: 'name' is longer than 8 bytes" },
 	{ "name: \"a\\0b\"\n", "f:1:7: 'name' holds a control character" },
 	{ "name: \"a\\eb\"\n", "f:1:7: 'name' holds a control character" },
+	{ "name: \"a\\x9bb\"\n", "f:1:7: 'name' holds a control character" },
 	{ "name: x\nlist: []\n", "f:2:7: 'list' needs at least 1 entry" },
 	{ "name: x\nlist: [a,b,c,d]\n", "f:2:7: 'list' has 4 entries: at most 3 are allowed" },
 	{ "name: &a x\nlist: [*a]\n", "f:1:7: aliases are not allowed: write 'list' out" },

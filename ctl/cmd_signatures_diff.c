@@ -47,27 +47,65 @@ add(struct lines *l, const struct pack *p, const struct pack_signature *s, const
 	l->failed = true;
 }
 
+/* All parts of an entry, which must hold together: "host a.example; path /d/". Free it. */
+static char *
+whole(const struct pack_entry *e)
+{
+	const char *next = "";
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	for (unsigned k = 0; f && k < PACK_KEYS; k++) {
+		for (unsigned j = 0; j < e->key[k].n; j++) {
+			if (j == 0)
+				fprintf(f, "%s%s ", next, pack_key_names[k]);
+			fprintf(f, "%s%s", j ? ", " : "", e->key[k].v[j]);
+			next = "; ";
+		}
+	}
+	for (unsigned j = 0; f && j < e->payload_count; j++) {
+		const struct pack_payload *y = &e->payload[j];
+
+		fprintf(f, "%spayload %s %u %s", next, y->dir == PACK_DOWN ? "down" : "up",
+		    y->offset, y->hex ? y->hex : y->text);
+		next = "; ";
+	}
+	if (f && fclose(f) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Values that each do alone are a line each; those that must hold together are one. */
 static void
 add_entries(struct lines *l, const struct pack *p, const struct pack_signature *s,
     const struct pack_entry *e, unsigned n, const char *prefix)
 {
-	char key[64], value[512];
+	char key[64];
 
 	for (unsigned i = 0; i < n; i++) {
-		for (unsigned k = 0; k < PACK_KEYS; k++)
-			for (unsigned j = 0; j < e[i].key[k].n; j++) {
-				snprintf(key, sizeof(key), "%s%s", prefix, pack_key_names[k]);
-				add(l, p, s, key, e[i].key[k].v[j]);
-			}
-		for (unsigned j = 0; j < e[i].payload_count; j++) {
-			const struct pack_payload *y = &e[i].payload[j];
+		unsigned parts = e[i].payload_count, last = PACK_KEYS;
 
-			snprintf(key, sizeof(key), "%spayload", prefix);
-			snprintf(value, sizeof(value), "%s %u %s",
-			    y->dir == PACK_DOWN ? "down" : "up", y->offset,
-			    y->hex ? y->hex : y->text);
-			add(l, p, s, key, value);
+		for (unsigned k = 0; k < PACK_KEYS; k++)
+			if (e[i].key[k].n > 0) {
+				parts++;
+				last = k;
+			}
+		if (parts == 1 && last < PACK_KEYS) {
+			snprintf(key, sizeof(key), "%s%s", prefix, pack_key_names[last]);
+			for (unsigned j = 0; j < e[i].key[last].n; j++)
+				add(l, p, s, key, e[i].key[last].v[j]);
+			continue;
 		}
+		char *text = whole(&e[i]);
+
+		snprintf(key, sizeof(key), "%stogether", prefix);
+		if (text)
+			add(l, p, s, key, text);
+		else
+			l->failed = true;
+		free(text);
 	}
 }
 
@@ -88,11 +126,15 @@ gather(struct lines *l, const struct sig_packs *packs)
 
 		for (unsigned i = 0; i < p->signatures_count; i++) {
 			const struct pack_signature *s = &p->signatures[i];
+			const struct pack_product *product = pack_product_of(p, s);
 
 			add(l, p, s, "vendor", p->vendor.name);
 			add(l, p, s, "owner", p->vendor.owner);
 			add(l, p, s, "country", p->vendor.country);
-			add(l, p, s, "product", pack_product_of(p, s)->name);
+			if (p->vendor.owner_country)
+				add(l, p, s, "owner_country", p->vendor.owner_country);
+			add(l, p, s, "product", product->name);
+			add(l, p, s, "category", product->category);
 			add(l, p, s, "function", sig_function_name(s->function));
 			add(l, p, s, "confidence", sig_confidence_name(s->confidence));
 			if (s->shared)
@@ -101,6 +143,13 @@ gather(struct lines *l, const struct sig_packs *packs)
 				add(l, p, s, "oem", "true");
 			if (s->artefact)
 				add(l, p, s, "artefact", "true");
+			if (s->by_label)
+				add(l, p, s, "by_label",
+				    product->agents ? product->agents : "true");
+			if (s->valid && s->valid->from)
+				add(l, p, s, "valid from", s->valid->from);
+			if (s->valid && s->valid->until)
+				add(l, p, s, "valid until", s->valid->until);
 			add_entries(l, p, s, s->match, s->match_count, "");
 			add_entries(l, p, s, s->except, s->except_count, "except ");
 		}

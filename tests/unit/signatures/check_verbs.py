@@ -3,6 +3,7 @@
 """check_verbs.py PHONEHOME: the `signatures` verbs as a script or an operator meets them."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -145,6 +146,20 @@ def updates(top, packs):
     changed = [s for s in o["signatures"] if s["change"] == "changed"][0]
     check("diff, what", (changed["removed"], changed["added"]),
           (["function: telemetry"], ["function: mixed", "host: new.acme.ch"]))
+    # What changes what matches, though no value is new: AND becomes OR, dates, labels.
+    apart = os.path.join(top, "apart")
+    os.mkdir(apart)
+    with open(os.path.join(apart, "acme.yaml"), "w") as f:
+        f.write(PACK.replace("{host: dl.acme.ch, path: /d/}", "{host: dl.acme.ch}, {path: /d/}")
+                .replace("id: cloud,", "id: cloud, by_label: true,").replace("edr", "av")
+                .replace("id: web,", "id: web, valid: {until: 2026-06-30},"))
+    o = json.loads(run("diff", "--json", packs, apart)[1])
+    check("diff, no new value", {s["signature"]: (s["removed"], s["added"]) for s in o["signatures"]}, {
+        "acme/cloud": (["category: edr"], ["by_label: true", "category: av"]),
+        "acme/pull": (["category: edr", "together: host dl.acme.ch; path /d/"],
+                      ["category: av", "host: dl.acme.ch", "path: /d/"]),
+        "acme/web": (["category: edr"], ["category: av", "valid until: 2026-06-30"])})
+    shutil.rmtree(apart)
     check("diff, same", run("diff", packs, packs)[1], "0 added, 0 removed, 0 changed\n")
     os.chdir(top)
     check("keygen", run("keygen", "k")[0], 0)

@@ -89,7 +89,8 @@ match_stdin(const struct matcher *m)
 		match_one(m, line, (size_t)n);
 	}
 	free(line);
-	if (ferror(stdin)) {
+	/* Neither the end nor a reader that went away: an error, or a line that no memory holds. */
+	if (ferror(stdin) || (!feof(stdin) && !ferror(stdout))) {
 		ctl_error("stdin could not be read");
 		return CTL_FAILED;
 	}

@@ -80,17 +80,19 @@ sigcmd_lint(const struct sigcmd *c)
 	struct sig_packs *packs = NULL;
 	struct sig_diag diag = { 0 };
 	int code = sigcmd_load(c->packs, &packs, NULL);
-	unsigned warnings;
+	unsigned warnings, unkept;
 
 	if (code)
 		return code;
-	warnings = sig_lint(packs, sig_value_today(), c->days, &diag);
-	for (unsigned i = 0; i < diag.n; i++)
+	warnings = unkept = sig_lint(packs, sig_value_today(), c->days, &diag);
+	for (unsigned i = 0; i < diag.n; i++) {
+		unkept -= diag.msgs[i].severity != SIG_NOTE;
 		if (c->notes || diag.msgs[i].severity != SIG_NOTE)
 			printf("%s%s\n", diag.msgs[i].severity == SIG_NOTE ? "note: " : "",
 			    diag.msgs[i].text);
-	if (diag.dropped && (c->notes || warnings))
-		printf("and more: %u were not kept\n", diag.dropped);
+	}
+	if (c->notes ? diag.dropped : unkept)
+		printf("and more: %u were not kept\n", c->notes ? diag.dropped : unkept);
 	fprintf(stderr, "%u packs, %u found\n", packs->n, warnings);
 	sig_diag_free(&diag);
 	sig_packs_free(packs);

@@ -3,6 +3,7 @@
 """check_verbs.py PHONEHOME: the `signatures` verbs as a script or an operator meets them."""
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def reader_gone(*args):
     return done.returncode, done.stderr.decode()
 
 
+def endless_line():
+    """Whether a line that memory cannot hold is told as a failure."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+    with subprocess.Popen(["head", "-c", "300000000", "/dev/zero"], stdout=subprocess.PIPE) as zeros:
+        done = subprocess.run([PHONEHOME, "signatures", "match", "-"], stdin=zeros.stdout, capture_output=True,
+                              timeout=300, check=False, preexec_fn=limit)
+        zeros.stdout.close()
+    return done.returncode != 0 and done.stdout == b""
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         packs = os.path.join(top, "packs")
@@ -87,6 +99,7 @@ def names(packs):
         "owner_country": "US", "product": "Acme Guard", "category": "edr", "function": "portal",
         "signature": "acme/web", "confidence": "certain", "pack_version": "2.1",
         "also": ["acme/cloud"]})
+    check("match -, a line without end", endless_line(), True)
     check("match, no folder", run("match", "--packs", packs + "/none", "x")[0], 2)
     check("match, no name", run("match")[0], 2)
     check("no verb", run()[0], 2)
@@ -159,6 +172,13 @@ def updates(top, packs):
         "acme/pull": (["category: edr", "together: host dl.acme.ch; path /d/"],
                       ["category: av", "host: dl.acme.ch", "path: /d/"]),
         "acme/web": (["category: edr"], ["category: av", "valid until: 2026-06-30"])})
+    shutil.rmtree(apart)
+    # Notes that found no room are no warnings.
+    os.mkdir(apart)
+    with open(os.path.join(apart, "acme.yaml"), "w") as f:
+        f.write(PACK.replace("[{host: .acme.ch}]", "[{host: [.acme.ch" + "".join(f", a{i}.acme.ch" for i in range(150))
+                             + "]}]").replace("reviewed: 2026-01-01, note", "reviewed: 1990-01-01, note"))
+    check("lint, a warning beside notes", len(run("lint", "--days", "10000", "--packs", apart)[1].splitlines()), 1)
     shutil.rmtree(apart)
     check("diff, same", run("diff", packs, packs)[1], "0 added, 0 removed, 0 changed\n")
     os.chdir(top)

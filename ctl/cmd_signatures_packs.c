@@ -160,8 +160,9 @@ sigcmd_bundle(const struct sigcmd *c)
 
 	if (!c->output)
 		return ctl_usage(c->verb, "where to? -o FILE");
-	if (c->version && strspn(c->version, "0123456789.") != strlen(c->version))
-		return ctl_usage(c->verb, "--version %s: want digits and dots", c->version);
+	if (c->version && !sig_version_is(c->version))
+		return ctl_usage(
+		    c->verb, "--version %s: want digits and dots, 32 at most", c->version);
 	err = sig_bundle_make(c->argv[0], c->output, c->version, c->key, &diag);
 	if (!err)
 		printf("wrote %s%s\n", c->output, c->key ? "" : " (unsigned)");

@@ -50,6 +50,8 @@ struct sig_manifest {
 int sig_manifest_parse(
     const char *text, size_t len, struct sig_manifest *ret_manifest, unsigned *ret_line);
 void sig_manifest_free(struct sig_manifest *m);
+/* What a manifest may hold: digits and dots, a digit first, at most 32 characters. */
+bool sig_version_is(const char *s);
 /* By their numbers, part by part: < 0, 0, > 0. */
 int sig_version_compare(const char *a, const char *b);
 

@@ -47,10 +47,13 @@ is_file_name(const char *s)
 	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n - 5;
 }
 
-static bool
-is_version(const char *s)
+bool
+sig_version_is(const char *s)
 {
-	return *s && strspn(s, "0123456789.") == strlen(s) && *s != '.';
+	size_t n = strlen(s);
+
+	return n > 0 && n < sizeof(((struct sig_manifest *)0)->version) &&
+	       strspn(s, "0123456789.") == n && *s != '.';
 }
 
 static bool
@@ -97,7 +100,7 @@ sig_manifest_parse(
 			     strcmp(head, "1") == 0;
 		else if (no == 2)
 			ok = value_of(line, n, "version", m.version, sizeof(m.version)) &&
-			     is_version(m.version);
+			     sig_version_is(m.version);
 		else if (no == 3)
 			ok = value_of(line, n, "created", m.created, sizeof(m.created));
 		else {

@@ -186,6 +186,8 @@ def updates(top, packs):
     check("the private key is private", os.stat("k.key").st_mode & 0o777, 0o600)
     check("keygen, again", run("keygen", "k")[0], 1)
     check("bundle", run("bundle", new, "-o", "b.tar", "--key", "k.key")[0], 0)
+    for version in ("", ".5", "1" * 33, "1x"):
+        check("bundle, no version", run("bundle", new, "-o", "b.tar", "--version", version)[0], 2)
     check("install, no key", run("install", "b.tar")[0], 2)
     check("install", run("install", "b.tar", "--key", "k.pub")[0], 0)
     check("installed", json.loads(run("list", "--json")[1])["origin"], "signed:2.1")

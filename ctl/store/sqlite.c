@@ -271,12 +271,14 @@ open_writer(struct store *store, struct lite *l, struct sig_diag *diag)
 	return rc;
 }
 
-/* Opens read-only with one more URI parameter; the version, or -1. */
+/* Opens read-only with one more URI parameter; the version, or -1. It waits for who mends the log
+ * after a kill, which is another reader as a rule. */
 static int64_t
-try_reader(struct lite *l, const char *more)
+try_reader(const struct store *store, struct lite *l, const char *more)
 {
-	char uri[4096 * 3 + 64] = "file:";
-	size_t n = strlen(uri);
+	/* two slashes at the path's begin would be a host's name but for the empty one before */
+	char uri[4096 * 3 + 64] = "";
+	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:%s", l->path[0] == '/' ? "//" : "");
 
 	for (const char *p = l->path; *p && n < sizeof(uri) - 64; p++)
 		n += (size_t)snprintf(
@@ -288,6 +290,7 @@ try_reader(struct lite *l, const char *more)
 		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return -1;
 	(void)sqlite3_extended_result_codes(l->db, 1);
+	(void)sqlite3_busy_timeout(l->db, (int)store->timeout_ms);
 	return ask(l, "PRAGMA user_version");
 }
 
@@ -310,19 +313,18 @@ open_reader(struct store *store, struct lite *l, struct sig_diag *diag)
 	rc = check_file(l, &st, diag);
 	if (rc < 0)
 		return rc;
-	version = try_reader(l, "");
-	if (version < 0) {
+	version = try_reader(store, l, "");
+	if (version < 0 && (sqlite3_errcode(l->db) & 0xff) != SQLITE_BUSY) {
 		/*
 		 * A folder that cannot be written holds no shared memory file for us. Nobody
 		 * writes when there is no log either: then the file alone is the whole truth.
 		 */
 		(void)snprintf(wal, sizeof(wal), "%s-wal", l->path);
 		if (stat(wal, &st) < 0 || st.st_size == 0)
-			version = try_reader(l, "&immutable=1");
+			version = try_reader(store, l, "&immutable=1");
 	}
 	if (version < 0)
 		return refuse(store, l, diag, errno_of(sqlite3_errcode(l->db)), "cannot be read");
-	(void)sqlite3_busy_timeout(l->db, (int)store->timeout_ms);
 	rc = check_version(l, version, diag);
 	if (rc == 0 && version == 0) {
 		sig_diag_add(diag, SIG_ERROR, l->path, 0, 0,

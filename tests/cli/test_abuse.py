@@ -56,6 +56,27 @@ class Abuse(command.Command):
         rc, err = self.shell("$PH report --store s.db >&-")
         self.assertEqual((rc, err), (1, "phonehome: cannot write the output: Bad file descriptor\n"))
 
+    def test_a_store_by_any_path(self):
+        for path in ("//" + self.db.lstrip("/"), "sqlite:" + self.db, "sqlite://" + self.db, os.path.relpath(self.db),
+                     self.write("a?b#c%41.db", open(self.db, "rb").read())):
+            self.assertEqual(len(self.json("report", "--json", "--store", path)), 1, path)
+
+    def test_readers_after_a_kill(self):
+        """A writer that was killed leaves a log that the first reader mends: the others wait for it."""
+        writer = f"""
+import os, sqlite3
+c = sqlite3.connect({self.db!r}, isolation_level=None)
+c.execute("PRAGMA journal_mode=WAL")
+c.execute("PRAGMA wal_autocheckpoint=0")
+for _ in range(300):
+    c.execute("INSERT INTO events(sensor, first_us, last_us, layout, body) VALUES('x', 1, 1, 9, zeroblob(9000))")
+os.kill(os.getpid(), 9)"""
+        for _ in range(3):
+            self.assertEqual(subprocess.run(["python3", "-c", writer], check=False).returncode, -9)
+            readers = [subprocess.Popen([command.BIN, "report", "--store", self.db], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE) for _ in range(8)]
+            self.assertEqual([r.communicate()[1] for r in readers], [b""] * 8)
+
     def test_readers_that_leave_and_full_disks(self):
         policy = self.write("p.yaml", "format: 1\n")
         for verb in ("scan c.pcap", "scan --flows --json c.pcap", "report --store s.db", "report --csv --store s.db",

@@ -8,6 +8,7 @@
 #include "ctl/verbs.h"
 
 #define DAY_US (86400ULL * 1000000ULL)
+#define SPAN_US (30 * DAY_US)
 
 static const struct ctl_opt opts[] = {
 	CTL_OPTS_FILTER,
@@ -99,16 +100,18 @@ span(const uint32_t *hosts, unsigned n, unsigned *ret_first, uint32_t *ret_peak)
 }
 
 static void
-print_days(const struct ctl_days *d, enum ctl_format format)
+print_days(const struct ctl_days *d, enum ctl_format format, uint64_t limit)
 {
 	struct ctl_print *p = ctl_print_new(stdout, format, day_columns);
+	uint64_t left = limit ? limit : UINT64_MAX;
 	char day[16];
 
 	for (unsigned i = 0; i < d->n; i++)
 		for (unsigned k = 0; k < d->n_days; k++) {
 			const struct ctl_day_product *product = &d->products[i];
-			if (product->hosts[k] == 0)
+			if (product->hosts[k] == 0 || left == 0)
 				continue;
+			left--;
 			ctl_day_text(d->first + k, day);
 			struct ctl_value v[] = {
 				ctl_text(day),
@@ -161,7 +164,7 @@ print_chart(struct ctl_print *p, const struct ctl_days *d, const struct ctl_day_
 }
 
 static void
-print_charts(const struct ctl_days *d, bool to_today)
+print_charts(const struct ctl_days *d, bool to_today, uint64_t limit)
 {
 	struct scale scale = scale_of(d->n_days);
 	char title[32], from[16], to[16];
@@ -181,7 +184,7 @@ print_charts(const struct ctl_days *d, bool to_today)
 		[T_CHART] = { "chart", title, 0, 0 },
 	};
 	struct ctl_print *p = ctl_print_new(stdout, CTL_TABLE, columns);
-	for (unsigned i = 0; i < d->n; i++)
+	for (unsigned i = 0; i < d->n && (!limit || i < limit); i++)
 		print_chart(p, d, &d->products[i], scale, to_today);
 	ctl_print_end(p);
 	fflush(stdout);
@@ -195,7 +198,7 @@ print_charts(const struct ctl_days *d, bool to_today)
 
 /* One product alone is worth a line a day. */
 static void
-print_bars(const struct ctl_days *d, bool to_today)
+print_bars(const struct ctl_days *d, bool to_today, uint64_t limit)
 {
 	const struct ctl_day_product *product = &d->products[0];
 	unsigned first = 0, width = ctl_width(stdout), most = BAR;
@@ -210,7 +213,7 @@ print_bars(const struct ctl_days *d, bool to_today)
 	printf("%s (%s): hosts by day\n", name ? name : "?", vendor ? vendor : "?");
 	free(name);
 	free(vendor);
-	for (unsigned i = first; i < d->n_days; i++) {
+	for (unsigned i = first; i < d->n_days && (!limit || i - first < limit); i++) {
 		unsigned bar = (unsigned)((uint64_t)product->hosts[i] * most / peak);
 		bool not_over = to_today && i == d->n_days - 1;
 		ctl_day_text(d->first + i, day);
@@ -234,10 +237,13 @@ run(int argc, char **argv)
 	struct ctl_common c;
 
 	ctl_common_init(&c, &ctl_verb_trend);
-	c.filter.since_us = c.now_us - 30 * DAY_US;
 	int code = ctl_common_args(&c, argc, argv, NULL, 0, NULL);
 	if (code >= 0)
 		return code;
+	uint64_t limit = c.filter.limit, until = c.filter.until_us ? c.filter.until_us : c.now_us;
+	c.filter.limit = 0; /* lines, not what they are counted from */
+	if (!c.filter.since_us)
+		c.filter.since_us = until > SPAN_US ? until - SPAN_US : 1;
 	code = ctl_days_load(&d, &c);
 	if (code == CTL_OK) {
 		uint64_t today = c.now_us / DAY_US;
@@ -245,13 +251,13 @@ run(int argc, char **argv)
 		if (d.n > 0)
 			qsort(d.products, d.n, sizeof(*d.products), by_name);
 		if (c.format != CTL_TABLE)
-			print_days(&d, c.format);
+			print_days(&d, c.format, limit);
 		else if (d.n == 0)
 			ctl_nothing(&c, "this span");
 		else if (d.n == 1)
-			print_bars(&d, to_today);
+			print_bars(&d, to_today, limit);
 		else
-			print_charts(&d, to_today);
+			print_charts(&d, to_today, limit);
 	}
 	ctl_days_free(&d);
 	return ctl_finish(code);

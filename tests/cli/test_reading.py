@@ -101,6 +101,18 @@ class Reading(command.Command):
             self.assertIn((d["vendor"], d["vendor_id"], d["country"], d["product_id"]),
                           (("Acme Internet Security Corporation", "acme", "US", "edr"), ("Zeta", "zeta", "CN", "edr")))
 
+    def test_trend_of_any_span(self):
+        """Thirty days to where it is told to end, whichever is said first; a limit cuts lines, never counts."""
+        past = [self.json("trend", *span, "--json", "--store", self.db)
+                for span in (("--until", "35d", "--since", "65d"), ("--since", "65d", "--until", "35d"), ("--until", "35d"))]
+        self.assertTrue(past[0] and past[0] == past[1] == past[2], past)
+        every = self.json("trend", "--json", "--store", self.db)
+        self.assertEqual(self.json("trend", "--limit", "1", "--json", "--store", self.db), every[:1])
+        wide = self.run_it("trend", "--store", self.db)[0].splitlines()
+        self.assertEqual(self.run_it("trend", "--limit", "1", "--store", self.db)[0].split("\n")[1].split(), wide[1].split())
+        bars = self.run_it("trend", "--vendor", "acme", "--store", self.db)[0].splitlines()
+        self.assertEqual(self.run_it("trend", "-n", "2", "--vendor", "acme", "--store", self.db)[0].splitlines(), bars[:3])
+
     def test_hosts_in_order(self):
         want = [f"10.123.145.{i}" for i in range(1, 13)]
         for args in (("report", "--vendor", "acme", "--function", "update"), ("hosts", "acme"),

@@ -247,8 +247,11 @@ take_option(void *ctx, int id, const char *value)
 	struct diff *d = ctx;
 
 	if (id == O_WINDOW) {
-		d->window = (unsigned)strtoul(value, NULL, 10);
-		if (d->window >= 1 && d->window <= 366)
+		char *end;
+		unsigned long days = strtoul(value, &end, 10);
+
+		d->window = (unsigned)days;
+		if (days >= 1 && days <= 366 && *end == '\0')
 			return -1;
 		return ctl_usage(d->common.verb, "--window %s: want 1 to 366 days", value);
 	}
@@ -273,7 +276,7 @@ run(int argc, char **argv)
 	if (d.n_dates == 0)
 		return ctl_usage(
 		    d.common.verb, "name the date to compare with: phonehome diff 30d");
-	uint64_t back = d.window * DAY_US, older = d.at[0] < d.at[1] ? d.at[0] : d.at[1];
+	uint64_t back = (d.window - 1) * DAY_US, older = d.at[0] < d.at[1] ? d.at[0] : d.at[1];
 	d.common.filter.since_us = older > back ? older - back : 1;
 	d.common.filter.until_us = d.at[0] > d.at[1] ? d.at[0] : d.at[1];
 	d.days.look_back = d.window;

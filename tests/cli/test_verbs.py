@@ -128,6 +128,11 @@ class Store(command.Command):
         self.assertEqual(sorted(d["zeta"]["new"]), ["10.0.0.11", "10.0.0.12", "10.0.0.13"])
         _, err = self.run_it("diff", "38d", "now", "--store", self.db)
         self.assertNotIn("nothing at all", err)
+        for ago, young in ((40, False), (34, False), (33, True), (41, True)):  # of 7 days the last, the first, none
+            _, err = self.run_it("diff", f"{ago}d", "--store", self.db)
+            self.assertEqual("nothing at all" in err, young, (ago, err))
+        for window in ("0", "367", "7x", "4294967303", "-7"):
+            self.error("diff", "38d", "--window", window, code=2, has="want 1 to 366 days")
         out, err = self.run_it("diff", "60d", "now", "--vendor", "acme", "--store", self.db)
         self.assertIn("nothing at all is recorded of the 7 days", err)
         self.error("trend", "--json", "--vendor", "a,b", "--store", self.db, code=2, has="one value")

@@ -175,17 +175,19 @@ find(struct ctl_report *r, const struct store_row *row)
 			return g;
 	}
 	struct group *g = &r->groups[r->n_groups];
+	/* Only what is the same in all its rows: the first row's host is not a product's. */
+	uint32_t same = dims[r->config.group];
 	*g = (struct group){
 		.key = strdup(key),
 		.hash = hash,
-		.vendor = copy(row->vendor),
-		.owner = copy(row->owner),
-		.country = copy(row->country),
-		.product = copy(row->product),
-		.category = copy(row->category),
-		.host = copy(row->host),
-		.sensor = copy(row->sensor),
-		.function = row->function,
+		.vendor = same & BIT(G_VENDOR) ? copy(row->vendor) : NULL,
+		.owner = same & BIT(G_OWNER) ? copy(row->owner) : NULL,
+		.country = same & BIT(G_COUNTRY) ? copy(row->country) : NULL,
+		.product = same & BIT(G_PRODUCT) ? copy(row->product) : NULL,
+		.category = same & BIT(G_CATEGORY) ? copy(row->category) : NULL,
+		.host = same & BIT(G_HOST) ? copy(row->host) : NULL,
+		.sensor = same & BIT(G_SENSOR) ? copy(row->sensor) : NULL,
+		.function = same & BIT(G_FUNCTION) ? row->function : SIG_FN_NONE,
 		.first_us = row->first_seen_us,
 	};
 	if (!g->key)
@@ -283,6 +285,9 @@ compare_groups(const void *pa, const void *pb, void *sort)
 	case CTL_SORT_NONE:
 	case CTL_SORT_HOSTS: c = by_number(a->hosts, b->hosts); break;
 	case CTL_SORT_COUNTRY: c = strcmp(or_empty(a->country), or_empty(b->country)); break;
+	case CTL_SORT_VENDOR: c = strcmp(or_empty(a->vendor), or_empty(b->vendor)); break;
+	case CTL_SORT_PRODUCT: c = strcmp(or_empty(a->product), or_empty(b->product)); break;
+	case CTL_SORT_FUNCTION: c = (int)a->function - (int)b->function; break;
 	default: break;
 	}
 	if (c == 0 && a->host && b->host)

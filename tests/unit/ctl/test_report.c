@@ -138,6 +138,34 @@ test_other_groups(void **state)
 	json_decref(a);
 }
 
+/* By what was asked, else by the group's own name: never by the host that happened to come first.
+ */
+static void
+test_order_of_groups(void **state)
+{
+	static const struct {
+		enum ctl_group group;
+		enum ctl_sort sort;
+		const char *key, *first, *second;
+	} rows[] = {
+		{ CTL_BY_VENDOR, CTL_SORT_VENDOR, "vendor", "acme", "zeta" },
+		{ CTL_BY_VENDOR, CTL_SORT_DROPPED, "vendor", "acme", "zeta" },
+		{ CTL_BY_PRODUCT, CTL_SORT_PRODUCT, "product", "edr", "site" },
+		{ CTL_BY_PRODUCT, CTL_SORT_VENDOR, "vendor", "acme", "acme" },
+		{ CTL_BY_FUNCTION, CTL_SORT_FUNCTION, "function", "update", "telemetry" },
+		{ CTL_BY_HOST, CTL_SORT_HOST, "host", "10.0.0.1", "10.0.0.2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *a = report(rows[i].group, rows[i].sort, 0);
+
+		assert_string_equal(str(a, 0, rows[i].key), rows[i].first);
+		assert_string_equal(str(a, 1, rows[i].key), rows[i].second);
+		json_decref(a);
+	}
+}
+
 /* More rows than are held: they stream in the order they came, all of them. */
 static void
 test_many(void **state)
@@ -168,6 +196,7 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_vendors),
 		cmocka_unit_test(test_other_groups),
+		cmocka_unit_test(test_order_of_groups),
 		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

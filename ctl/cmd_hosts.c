@@ -314,8 +314,11 @@ take_option(void *ctx, int id, const char *value)
 	struct hosts *h = ctx;
 
 	if (id == O_NOT_SEEN) {
-		if (ctl_when(value, h->common.now_us, &h->not_seen_us) == 0)
+		if (ctl_when(value, h->common.now_us, &h->not_seen_us) == 0) {
+			if (h->not_seen_us == 0) /* stands for no time: 100y is one */
+				h->not_seen_us = 1;
 			return -1;
+		}
 		return ctl_usage(h->common.verb, "--not-seen %s: want 30d, 12h or a date", value);
 	}
 	if (h->what)

@@ -105,6 +105,8 @@ take_span(struct ctl_common *c, const char *option, const char *value, uint64_t 
 
 	if (!take_time(c, option, value, ret))
 		return false;
+	if (*ret == 0) /* stands for no time: 100y is one */
+		*ret = 1;
 	if (!f->since_us || !f->until_us || f->since_us <= f->until_us)
 		return true;
 	ctl_usage(c->verb, "--%s %s: the span ends before it begins", option, value);

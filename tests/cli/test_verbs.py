@@ -64,6 +64,10 @@ class Store(command.Command):
                          {f"10.0.0.{i}" for i in (10, 11, 12, 13)})
         self.assertEqual({h["host"] for h in self.rows("hosts", "ACME EDR", "--not-seen", "15d")},
                          {"10.0.0.12", "10.0.0.13"})
+        for span in ("40000d", "100y", "1970-01-01"):  # before any clock began: nobody was silent, nothing seen that long
+            self.assertEqual(self.rows("hosts", "acme", "--not-seen", span), [], span)
+            self.assertEqual(self.rows("report", "--until", span), [], span)
+            self.assertEqual(len(self.rows("report", "--since", span)), 7, span)
         _, err = self.run_it("hosts", "nothing", "--store", self.db)
         self.assertIn("no host runs nothing", err)
         _, err = self.run_it("hosts", "acme", "--not-seen", "41d", "--store", self.db)

@@ -138,6 +138,12 @@ clf_policy_rule_name(const struct clf_policy *policy, unsigned index)
 	return index < policy->n_rules ? policy->rules[index].name : NULL;
 }
 
+bool
+clf_policy_rule_resets(const struct clf_policy *policy, unsigned index)
+{
+	return index < policy->n_rules && policy->rules[index].action == POL_RESET;
+}
+
 /* Takes over `text`. */
 static int
 load(

@@ -65,5 +65,6 @@ bool clf_policy_in_group(const struct clf_policy *policy, unsigned group, const 
 /* Rules as the policy file lists them, for `policy show` and counters. */
 unsigned clf_policy_rule_count(const struct clf_policy *policy);
 const char *clf_policy_rule_name(const struct clf_policy *policy, unsigned index);
+bool clf_policy_rule_resets(const struct clf_policy *policy, unsigned index); /* its action */
 
 #endif

@@ -35,8 +35,8 @@ struct impact {
 	char rule[TEXT_MAX], vendor[TEXT_MAX], country[8], product[TEXT_MAX], spared[64];
 	char *names[NAMES_MAX];
 	unsigned n_names;
-	uint8_t function, verdict;
-	bool forwarder;
+	uint8_t function;
+	bool forwarder, reset;
 	uint64_t hosts, flows, bytes, last_us;
 };
 
@@ -109,6 +109,16 @@ add_name(struct impact *i, const struct clf_event *e)
 	i->n_names += i->names[i->n_names] != NULL;
 }
 
+/* What the rule does where nothing keeps it from it: in a policy that only monitors too. */
+static bool
+resets(const struct clf_policy *policy, const struct clf_policy_answer *a)
+{
+	for (unsigned i = 0; i < clf_policy_rule_count(policy); i++)
+		if (clf_policy_rule_name(policy, i) == a->rule)
+			return clf_policy_rule_resets(policy, i);
+	return false;
+}
+
 static bool
 on_record(void *ctx, const struct clf_event *e, const char *sensor)
 {
@@ -127,7 +137,7 @@ on_record(void *ctx, const struct clf_event *e, const char *sensor)
 		s->over_limit++;
 		return true;
 	}
-	i->verdict = a.verdict;
+	i->reset = resets(s->policy, &a);
 	i->flows++;
 	i->bytes += e->bytes[CLF_UP] + e->bytes[CLF_DOWN];
 	i->forwarder |= e->forwarder_hint || (e->flags & CLF_FL_FORWARDER);
@@ -140,6 +150,16 @@ on_record(void *ctx, const struct clf_event *e, const char *sensor)
 }
 
 /* --- a policy made of the filters --- */
+
+/* A word, where the others are lists. */
+static bool
+at_least(char yaml[static CTL_POLICY_TEXT_MAX], int confidence)
+{
+	size_t n = strlen(yaml);
+
+	return snprintf(yaml + n, CTL_POLICY_TEXT_MAX - n, "      min_confidence: %s\n",
+		   sig_confidence_name((unsigned)confidence)) < (int)(CTL_POLICY_TEXT_MAX - n);
+}
 
 static int
 policy_of_filters(struct simulation *s)
@@ -160,7 +180,8 @@ policy_of_filters(struct simulation *s)
 	    !ctl_policy_text_list(yaml, 6, "category", f->category) ||
 	    !ctl_policy_text_list(yaml, 6, "host", f->host) ||
 	    (f->function &&
-		!ctl_policy_text_list(yaml, 6, "function", sig_function_name(f->function))))
+		!ctl_policy_text_list(yaml, 6, "function", sig_function_name(f->function))) ||
+	    (f->min_confidence && !at_least(yaml, f->min_confidence)))
 		return ctl_usage(
 		    s->common.verb, "a filter's value holds a character that no name has");
 	return ctl_policy_text_load("filters", yaml, &s->policy);
@@ -237,7 +258,10 @@ print_impacts(struct simulation *s)
 	for (unsigned k = 0; k < s->n; k++) {
 		struct impact *i = &s->impacts[k];
 		struct ctl_value v[S_MAX];
-		snprintf(effect, sizeof(effect), i->spared[0] ? "spared: %s" : "would-drop%s",
+		snprintf(effect, sizeof(effect), "%s%s",
+		    i->spared[0] ? "spared: "
+		    : i->reset	 ? "would-reset"
+				 : "would-drop",
 		    i->spared);
 		v[S_RULE] = ctl_text(i->rule);
 		v[S_VENDOR] = ctl_fact(i->vendor);
@@ -284,12 +308,20 @@ simulate(struct simulation *s)
 
 	if (code != CTL_OK)
 		return code;
+	if (s->common.policy) { /* else they are the rule */
+		span = s->common.filter;
+		span.forwarders = true;
+	}
 	code = ctl_source_open(&s->common, CTL_WANT_ANY, &source);
 	if (code != CTL_OK)
 		return code;
 	code = ctl_source_records(source, &span, after, on_record, s);
 	ctl_source_close(source);
 	print_impacts(s);
+	if (s->n == 0 && code == CTL_OK && s->common.format == CTL_TABLE) {
+		ctl_note_unknown(NULL, s->common.filter.vendor, false);
+		ctl_note_unknown(NULL, s->common.filter.product, false);
+	}
 	return code;
 }
 
@@ -339,8 +371,9 @@ const struct ctl_verb ctl_verb_policy_simulate = {
 	.usage = "POLICY | --country CC | --vendor NAME | --function NAME ... [--since 7d]",
 	.summary = "what dropping would have hit: hosts, products, names, collateral",
 	.about = "Runs recorded flows through the policy's own code, as if it were enforced. "
-		 "Without --policy the\n"
-		 "filters are the rule: what they name is dropped. A list goes with commas: "
+		 "Without a policy the\n"
+		 "filters are the rule: what they name is dropped; with one they say which flows "
+		 "it is asked about. A list goes with commas: "
 		 "--country US,IL.\n"
 		 "Lines marked `spared` match a rule but are never dropped (guesses, ambiguous "
 		 "flows, shared\n"

@@ -165,6 +165,19 @@ class Store(command.Command):
         monitor = self.write("m.yaml", "format: 1\nmode: monitor\nrules:\n  - name: r\n    action: drop\n"
                              "    state: enforce\n    match: {vendor: [acme]}\n")
         self.assertEqual(self.rows("policy", "simulate", monitor)[0]["rule"], "r")
+        self.assertEqual(self.rows("policy", "simulate", monitor, "--vendor", "zeta"), [])
+        self.assertEqual(self.rows("policy", "simulate", monitor, "--function", "telemetry", "--vendor", "ACME")[0]["flows"], 9)
+        with open(monitor, encoding="utf-8") as f:
+            resets = self.write("r.yaml", f.read().replace("drop", "reset"))
+        for given in (("--country", "US", "--action", "reset"), (resets,)):
+            self.assertEqual(self.rows("policy", "simulate", *given)[0]["effect"], "would-reset", given)
+        self.write("packs/acme.yaml", command.PACK.replace("confidence: high", "confidence: medium"))
+        self.run_it("scan", "--json", "--store", self.path("w.db"), self.path("1.pcap"))
+        for sure, n in (("strong", 1), ("certain", 0)):
+            hit = self.json("policy", "simulate", "--vendor", "acme", "--confidence", sure, "--json", "--store", self.path("w.db"))
+            self.assertEqual(len(hit), n, sure)
+        _, err = self.run_it("policy", "simulate", "--vendor", "acne", "--store", self.db)
+        self.assertIn("no pack knows acne: did you mean acme?", err)
         self.error("policy", "simulate", "--store", self.db, code=2, has="say what to drop")
         self.error("policy", "simulate", "--vendor", "a\"b", "--store", self.db, code=2, has="character")
 

@@ -240,11 +240,13 @@ open_store(struct scan_run *r, const char *sensor)
 		.password_file = r->common.password_file,
 	};
 	int err = store_open(&config, &r->store, &diag);
+	char shown[STORE_URL_MAX];
 
+	store_url_shown(r->common.store, shown);
 	if (err < 0 && diag.n > 0)
 		ctl_diag(&diag, 0);
 	else if (err < 0)
-		ctl_error("store %s: %s", r->common.store, strerror(-err));
+		ctl_error("store %s: %s", shown, strerror(-err));
 	sig_diag_free(&diag);
 	return err < 0 ? CTL_FAILED : CTL_OK;
 }
@@ -257,9 +259,11 @@ static int
 close_store(struct scan_run *r, struct store_fold *fold, int code)
 {
 	struct store_stats stats;
+	char shown[STORE_URL_MAX];
 
 	if (!r->store)
 		return code;
+	store_url_shown(r->common.store, shown);
 	for (unsigned i = 0; i < 100; i++) {
 		(void)store_sync(r->store, fold, FLUSH_MS);
 		store_stats(r->store, &stats);
@@ -267,13 +271,12 @@ close_store(struct scan_run *r, struct store_fold *fold, int code)
 			break;
 	}
 	if (!store_loaded(r->store)) {
-		ctl_error("store %s: what it has cannot be read, so no row was added: %s",
-		    r->common.store, store_error(r->store));
+		ctl_error("store %s: what it has cannot be read, so no row was added: %s", shown,
+		    store_error(r->store));
 		code = CTL_FAILED;
 	}
 	if (stats.queued + stats.rows_pending + stats.lost_spool_full + stats.lost_refused > 0) {
-		ctl_error("store %s: %llu records and %llu rows were not stored: %s",
-		    r->common.store,
+		ctl_error("store %s: %llu records and %llu rows were not stored: %s", shown,
 		    (unsigned long long)(stats.queued + stats.lost_spool_full + stats.lost_refused),
 		    (unsigned long long)stats.rows_pending,
 		    stats.last_error[0] ? stats.last_error : "no reason given");

@@ -175,6 +175,7 @@ doctor_store(struct doctor_case *c)
 							     : NULL,
 	};
 	struct store *store = NULL;
+	char shown[STORE_URL_MAX];
 
 	if (!c->common->store && url[0] == '/' && access(url, F_OK) < 0) {
 		doctor_say(
@@ -185,10 +186,11 @@ doctor_store(struct doctor_case *c)
 	struct store_filter one = { .sensor = "*", .limit = 1, .forwarders = true };
 	if (err == 0)
 		err = store_rows(store, &one, any_row, NULL);
+	store_url_shown(url, shown);
 	if (err == 0)
-		doctor_say(c, DOCTOR_OK, NULL, "the store %s can be read", url);
+		doctor_say(c, DOCTOR_OK, NULL, "the store %s can be read", shown);
 	else
-		doctor_say(c, DOCTOR_FAIL, store_mend(url), "%s: %s", url,
+		doctor_say(c, DOCTOR_FAIL, store_mend(url), "%s: %s", shown,
 		    store && *store_error(store) ? store_error(store)
 		    : diag.n > 0		 ? diag.msgs[0].text
 						 : strerror(-err));

@@ -16,7 +16,7 @@ enum { CALL_MS = 10000 };
 struct ctl_source {
 	struct proto_client *daemon; /* one of the two */
 	struct store *store;
-	char name[512];
+	char name[STORE_URL_MAX + 16];
 };
 
 /* --- the daemon --- */
@@ -106,17 +106,19 @@ open_store(struct ctl_source *s, const struct ctl_common *c, const char *url)
 		.password_file = c->password_file,
 	};
 	int err = store_open(&config, &s->store, &diag);
+	char shown[STORE_URL_MAX];
 
+	store_url_shown(url, shown);
 	if (err < 0) {
 		if (diag.n > 0)
 			ctl_diag(&diag, 0);
 		else
-			ctl_error("store %s: %s", url, strerror(-err));
+			ctl_error("store %s: %s", shown, strerror(-err));
 		sig_diag_free(&diag);
 		return CTL_FAILED;
 	}
 	sig_diag_free(&diag);
-	snprintf(s->name, sizeof(s->name), "the store %s", url);
+	snprintf(s->name, sizeof(s->name), "the store %s", shown);
 	return CTL_OK;
 }
 

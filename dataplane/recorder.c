@@ -58,24 +58,13 @@ struct dp_recorder {
 	_Atomic bool stop, gone, no_more;
 	bool finished; /* under the lock; `done` is told */
 	pthread_cond_t done;
-	char url[512];
+	char url[STORE_URL_MAX];
 };
 
 static void *run(void *arg);
 static void on_record(void *ctx, const struct clf_event *record);
 static void preload(struct dp_recorder *r);
 static void copy_stats(struct dp_recorder *r);
-
-static void
-hide_password(const char *url, char *out, size_t cap)
-{
-	const char *at = strrchr(url, '@'), *slashes = strstr(url, "://");
-
-	if (at && slashes && slashes < at)
-		snprintf(out, cap, "%.*s://%s", (int)(slashes - url), url, at + 1);
-	else
-		snprintf(out, cap, "%s", url);
-}
 
 static int
 open_store(struct dp_recorder *r, struct sig_diag *diag)
@@ -117,7 +106,7 @@ dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsi
 	r->n_workers = n_workers;
 	r->live = !ports->replay;
 	r->wall_offset_us = dp_clock_wall_offset();
-	hide_password(config->store.url, r->url, sizeof(r->url));
+	store_url_shown(config->store.url, r->url);
 	r->fold = store_fold_new(&fc);
 	r->recent = dp_recent_new(config->limits.recent_records);
 	r->offload = dp_offload_new(ports, config->offload == DP_ON);

@@ -13,10 +13,24 @@
 
 #include "signatures/base/text.h"
 
+void
+store_url_shown(const char *url, char out[static STORE_URL_MAX])
+{
+	const char *slashes = strstr(url, "://"), *at = NULL;
+
+	if (slashes)
+		at = memrchr(slashes, '@', strcspn(slashes, "?"));
+	if (at)
+		(void)snprintf(out, STORE_URL_MAX, "%.*s://%s", (int)(slashes - url), url, at + 1);
+	else
+		(void)snprintf(out, STORE_URL_MAX, "%s", url);
+}
+
 static int
 open_url(struct store *store, const struct store_config *config, struct sig_diag *diag)
 {
 	const char *url = config->url;
+	char shown[STORE_URL_MAX];
 
 	if (strncmp(url, "redis:", 6) == 0 || strncmp(url, "rediss:", 7) == 0 ||
 	    strncmp(url, "redis+sentinel:", 15) == 0 || strncmp(url, "unix:", 5) == 0)
@@ -24,10 +38,11 @@ open_url(struct store *store, const struct store_config *config, struct sig_diag
 	if (strncmp(url, "sqlite:", 7) == 0)
 		return store_sqlite_open(store, url + 7, diag);
 	if (strstr(url, "://")) {
+		store_url_shown(url, shown);
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
 		    "store '%s': not known: use a file's path, sqlite:PATH, redis://HOST, "
 		    "redis+sentinel://HOST/MASTER or unix:PATH",
-		    url);
+		    shown);
 		return -EINVAL;
 	}
 	return store_sqlite_open(store, url, diag);

@@ -29,6 +29,10 @@ struct store_config {
 	const char *password_file; /* 0600; "user:password" or "password" */
 };
 
+/* The URL as people may see it: without the user and the password in it. */
+enum { STORE_URL_MAX = 512 };
+void store_url_shown(const char *url, char out[static STORE_URL_MAX]);
+
 int store_open(const struct store_config *config, struct store **ret_store, struct sig_diag *diag);
 void store_close(struct store *store);
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import socket
 import struct
 import subprocess
 import unittest
@@ -60,6 +61,18 @@ class Abuse(command.Command):
         for path in ("//" + self.db.lstrip("/"), "sqlite:" + self.db, "sqlite://" + self.db, os.path.relpath(self.db),
                      self.write("a?b#c%41.db", open(self.db, "rb").read())):
             self.assertEqual(len(self.json("report", "--json", "--store", path)), 1, path)
+
+    def test_no_password_is_shown(self):
+        with socket.socket() as closed:  # bound, not listening: nobody else may come to listen there
+            closed.bind(("127.0.0.1", 0))
+            at = f"127.0.0.1:{closed.getsockname()[1]}"
+            for url in (f"redis://me:hunter2@{at}", f"redis://:hunter2@{at}/3?prefix=a@b:",
+                        f"redis+sentinel://:hunter2@{at}/m", "unix://me:hunter2@/nowhere.sock", f"http://me:hunter2@{at}/x"):
+                for verb, code in (("report", 1), ("trend", 1), ("doctor", 1), ("scan", 1)):
+                    file = (self.cap,) if verb == "scan" else ()
+                    out, err = self.run_it(verb, *file, "--store", url, code=code)
+                    self.assertNotIn("hunter2", out + err, (verb, url))
+                    self.assertIn("nowhere.sock" if "unix" in url else at, out + err)
 
     def test_readers_after_a_kill(self):
         """A writer that was killed leaves a log that the first reader mends: the others wait for it."""

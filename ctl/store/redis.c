@@ -23,6 +23,7 @@ redis_close(struct store *store)
 	rds_close(r);
 	explicit_bzero(&r->url, sizeof(r->url));
 	free(r->asked);
+	free(r->stand);
 	free(r);
 }
 

@@ -76,6 +76,10 @@ struct rds_batch {
 	bool executed;
 };
 
+struct rds_stand { /* how far store_records() came in a sensor's stream */
+	char sensor[STORE_SENSOR_MAX], after[48];
+};
+
 struct rds {
 	struct store *store;
 	struct rds_url url;
@@ -98,6 +102,9 @@ struct rds {
 	redisReply **got; /* RDS_CALL: where replies go */
 	char *asked;	  /* reader: the commands under way, for the node that they belong to */
 	size_t asked_len, asked_cap;
+	struct rds_stand *stand; /* reader: of each sensor, when the cursor `stand_at` was given */
+	unsigned n_stand;
+	char stand_at[64];
 
 	/* writer */
 	struct rds_id top;   /* last id of the stream */

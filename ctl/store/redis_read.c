@@ -21,7 +21,7 @@ struct row_walk {
 	store_row_fn *fn;
 	void *ctx;
 	uint64_t given;
-	bool stop;
+	bool stop, enough; /* of this sensor; of all: the caller said so */
 };
 
 /* The rows of up to PAGE ids: one round trip. */
@@ -54,8 +54,9 @@ give_page(struct row_walk *w, redisReply *const *ids, size_t n)
 			continue; /* gone meanwhile, or not ours */
 		if (store_filter_row(w->f, &w->net, &row)) {
 			w->given++;
-			w->stop = !w->fn(w->ctx, &row) ||
-				  (w->f->limit != 0 && w->given >= w->f->limit);
+			w->enough = !w->fn(w->ctx, &row) ||
+				    (w->f->limit != 0 && w->given >= w->f->limit);
+			w->stop = w->enough;
 		}
 		store_row_free(&row);
 	}
@@ -178,9 +179,7 @@ rds_rows(struct store *store, const struct store_filter *f, store_row_fn *fn, vo
 		rc = rds_find_sensors(w.r, f, &sensors);
 	if (rc < 0)
 		return rc;
-	for (unsigned i = 0; rc >= 0 && i < sensors.n; i++) {
-		if (f->limit != 0 && w.given >= f->limit)
-			break;
+	for (unsigned i = 0; rc >= 0 && !w.enough && i < sensors.n; i++) {
 		w.sensor = sensors.name[i];
 		w.stop = false;
 		rc = since_alone ? walk_recent(&w) : 1;
@@ -199,7 +198,7 @@ struct stream {
 	size_t at;
 	struct rds_entry entry; /* the next one */
 	bool have, end;
-	char after[48];
+	char after[48], given[48]; /* the last that was read; the last that was handed on */
 };
 
 /* XRANGE's start for "(ID", after that id: Redis below 6.2 knows no open ranges. */
@@ -328,11 +327,46 @@ merge_streams(struct rds *r, struct stream *s, unsigned n, const struct store_fi
 			return rc;
 		more = give_entry(next, &inner, &net, count_record, c);
 		next->have = false;
+		memcpy(next->given, next->after, sizeof(next->given));
 		(void)snprintf(after, 64, "%s", next->after);
 		if (!more)
 			return 0;
 	}
 	return rc;
+}
+
+/*
+ * Where to go on in a sensor's stream. Each sensor's ids go by its own clock: one that is behind
+ * adds entries below the id that another's gave the cursor, which alone would hide them.
+ */
+static const char *
+go_on_from(const struct rds *r, const char *sensor, const char *after)
+{
+	if (after[0] == '\0')
+		return "-";
+	if (strcmp(after, r->stand_at) != 0) /* not what this handle gave last */
+		return after;
+	for (unsigned i = 0; i < r->n_stand; i++)
+		if (strcmp(r->stand[i].sensor, sensor) == 0)
+			return r->stand[i].after;
+	return "-"; /* a sensor that has come meanwhile */
+}
+
+static void
+keep_stand(struct rds *r, const struct stream *s, unsigned n, const char *after)
+{
+	struct rds_stand *stand = reallocarray(r->stand, n + 1, sizeof(*stand));
+
+	r->stand_at[0] = '\0';
+	if (!stand)
+		return;
+	r->stand = stand;
+	r->n_stand = n;
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(stand[i].sensor, sizeof(stand[i].sensor), "%s", s[i].sensor);
+		memcpy(stand[i].after, s[i].given, sizeof(stand[i].after));
+	}
+	(void)snprintf(r->stand_at, sizeof(r->stand_at), "%s", after);
 }
 
 int
@@ -361,10 +395,13 @@ rds_records(struct store *store, const struct store_filter *f, char after[64], s
 	streams = calloc(sensors.n + 1, sizeof(*streams));
 	for (unsigned i = 0; streams && i < sensors.n; i++) {
 		streams[i].sensor = sensors.name[i];
-		(void)snprintf(
-		    streams[i].after, sizeof(streams[i].after), "%s", after[0] ? after : "-");
+		(void)snprintf(streams[i].after, sizeof(streams[i].after), "%s",
+		    go_on_from(r, sensors.name[i], after));
+		memcpy(streams[i].given, streams[i].after, sizeof(streams[i].given));
 	}
 	rc = streams ? merge_streams(r, streams, sensors.n, f, &c, after) : -ENOMEM;
+	if (streams)
+		keep_stand(r, streams, sensors.n, after);
 	for (unsigned i = 0; streams && i < sensors.n; i++)
 		if (streams[i].page)
 			freeReplyObject(streams[i].page);

@@ -35,6 +35,10 @@ static struct server {
 	bool aborted;	 /* something was refused between MULTI and EXEC */
 	bool has_it;	 /* the entries arrived before the cut: it refuses them the second time */
 	const char *top; /* the stream's last id; NULL: no stream */
+	/* to commands that begin so, up to an empty one */
+	struct said {
+		const char *to, *reply;
+	} says[8];
 } server;
 
 static void
@@ -73,6 +77,12 @@ answer(FILE *f, const char *line, char *queued, size_t cap, unsigned *n_queued)
 	static const char smaller[] = "-ERR The ID specified in XADD is equal or smaller than the "
 				      "target stream top item\r\n";
 
+	for (const struct said *s = server.says; s->to; s++)
+		if (strncmp(line, s->to, strlen(s->to)) == 0) {
+			fputs(s->reply, f);
+			(void)fflush(f);
+			return;
+		}
 	if (server.refuse && strncmp(line, server.refuse, strlen(server.refuse)) == 0) {
 		fprintf(f, "-%s\r\n", server.error);
 		server.aborted = *n_queued != UINT32_MAX;
@@ -391,6 +401,79 @@ test_a_reader_is_refused(void **state)
 	store_close(store);
 }
 
+static const char two_sensors[] = "*2\r\n$2\r\ns1\r\n$2\r\ns2\r\n";
+
+static bool
+first_row(void *ctx, const struct store_row *row)
+{
+	assert_string_equal(row->host, "10.0.0.1");
+	++*(unsigned *)ctx;
+	return false;
+}
+
+/* A caller that has enough is not asked again for the next sensor. */
+static void
+test_enough_of_all_sensors(void **state)
+{
+	static const char ids[] = "*1\r\n$26\r\n10.0.0.1/acme/agent/update\r\n";
+	static const char *const fields[RDS_ROW_FIELDS] = { "10.0.0.1", "Acme", "acme", "", "US",
+		"", "Agent", "agent", "edr", "p/s", "update", "certain", "", "0", "0", "1", "2",
+		"3", "4", "5", "0", "1" };
+	struct store *store = open_as(STORE_READ, "", "");
+	struct store_filter f = { .sensor = "*" };
+	char row[1024];
+	unsigned n = 0;
+	int at = snprintf(row, sizeof(row), "*%d\r\n", RDS_ROW_FIELDS);
+
+	(void)state;
+	for (unsigned i = 0; i < RDS_ROW_FIELDS; i++)
+		at += snprintf(row + at, sizeof(row) - (size_t)at, "$%zu\r\n%s\r\n",
+		    strlen(fields[i]), fields[i]);
+	server.says[0] = (struct said){ "ZRANGE phonehome:sensors", two_sensors };
+	server.says[1] = (struct said){ "ZRANGEBYLEX", ids };
+	server.says[2] = (struct said){ "HMGET", row };
+	assert_int_equal(store_rows(store, &f, first_row, &n), 0);
+	assert_int_equal(n, 1);
+	store_close(store);
+}
+
+static void
+count_gap(void *ctx, const char *sensor, uint64_t at_us, uint64_t lost)
+{
+	assert_string_equal(sensor, "s2");
+	assert_int_equal(at_us, 7);
+	*(uint64_t *)ctx += lost;
+}
+
+/* Followed: a sensor whose clock is behind another's is read from where it was itself. */
+static void
+test_each_sensor_by_its_own_clock(void **state)
+{
+	struct store *store = open_as(STORE_READ, "", "");
+	struct store_filter f = { .sensor = "*", .on_gap = count_gap };
+	char after[64] = "";
+	uint64_t lost = 0;
+
+	(void)state;
+	server.says[0] = (struct said){ "ZRANGE phonehome:sensors", two_sensors };
+	server.says[1] = (struct said){ "XRANGE phonehome:{s1}:events -",
+		"*1\r\n*2\r\n$6\r\n2000-0\r\n*2\r\n$1\r\nx\r\n$1\r\ny\r\n" };
+	server.says[2] = (struct said){ "XRANGE", "*0\r\n" };
+	assert_int_equal(store_records(store, &f, after, NULL, &lost), 0);
+	assert_string_equal(after, "(2000-0");
+	server.says[1] = (struct said){ "XRANGE phonehome:{s2}:events -",
+		"*1\r\n*2\r\n$6\r\n1000-0\r\n*4\r\n$3\r\ngap\r\n$1\r\n5\r\n$2\r\nat\r\n$1\r\n7"
+		"\r\n" };
+	assert_int_equal(store_records(store, &f, after, NULL, &lost), 0);
+	assert_int_equal(lost, 5);
+	assert_non_null(told("XRANGE phonehome:{s1}:events 2000-1 +", 0));
+	assert_int_equal(store_records(store, &f, after, NULL, &lost), 0);
+	assert_int_equal(lost, 5);
+	assert_non_null(told("XRANGE phonehome:{s2}:events 1000-1 +", 0));
+	assert_non_null(told("XRANGE phonehome:{s1}:events 2000-1 +", 1));
+	store_close(store);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -404,6 +487,8 @@ main(void)
 		T(test_ids_after_the_stream),
 		T(test_refusals),
 		T(test_a_reader_is_refused),
+		T(test_enough_of_all_sensors),
+		T(test_each_sensor_by_its_own_clock),
 	};
 
 	return cmocka_run_group_tests_name("store/redis_wire", tests, NULL, NULL);

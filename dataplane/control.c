@@ -49,10 +49,11 @@ struct dp_control {
 	unsigned n_clients;
 	uint64_t deaf_since_us; /* the listening socket is not looked at; 0: it is */
 
-	pthread_mutex_t lock; /* a reload's outcome on its way from the helper thread */
-	struct client *reloading;
+	pthread_mutex_t lock;	  /* a reload's outcome on its way from the helper thread */
+	struct client *reloading; /* NULL: nobody waits for it */
 	struct dp_answer reload_answer;
 	bool reload_ended;
+	bool reload_out; /* one of ours has not told its end; our thread */
 };
 
 static void *run(void *arg);
@@ -199,12 +200,12 @@ static void
 begin_reload(struct dp_control *c, struct client *cl, const json_t *id, struct dp_answer *a)
 {
 	pthread_mutex_lock(&c->lock);
-	bool mine = !c->reloading && !c->reload_ended;
+	bool mine = !c->reload_out;
 	if (mine)
 		c->reloading = cl;
 	pthread_mutex_unlock(&c->lock);
 	if (mine && dp_reload_begin(c->plane, reload_done, c)) {
-		cl->waiting = true;
+		c->reload_out = cl->waiting = true;
 		cl->reload_id = json_deep_copy(id);
 		return;
 	}
@@ -227,7 +228,7 @@ finish_reload(struct dp_control *c)
 		answer = c->reload_answer;
 		memset(&c->reload_answer, 0, sizeof(c->reload_answer));
 		c->reloading = NULL;
-		c->reload_ended = false;
+		c->reload_ended = c->reload_out = false;
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (!cl) {
@@ -485,16 +486,27 @@ run(void *arg)
 }
 
 void
-dp_control_close(struct dp_plane *plane)
+dp_control_stop(struct dp_plane *plane)
 {
 	struct dp_control *c = plane->control;
 	uint64_t one = 1;
 
-	if (!c)
+	if (!c || !c->started)
 		return;
 	atomic_store(&c->stop, true);
-	if (c->started && write(c->wake, &one, sizeof(one)) >= 0)
+	if (write(c->wake, &one, sizeof(one)) >= 0)
 		pthread_join(c->thread, NULL);
+	c->started = false;
+}
+
+void
+dp_control_close(struct dp_plane *plane)
+{
+	struct dp_control *c = plane->control;
+
+	if (!c)
+		return;
+	finish_reload(c);
 	for (unsigned i = 0; i < c->n_clients && c->clients; i++)
 		if (c->clients[i].fd >= 0)
 			drop_client(c, &c->clients[i]);

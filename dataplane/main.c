@@ -268,8 +268,9 @@ tear_down(struct dp_plane *plane)
 		fprintf(stderr, "phonehomed: %s\n", fault);
 		rc = plane->ports.replay ? EXIT_FAILED : rc;
 	}
-	dp_control_close(plane);
+	dp_control_stop(plane);
 	dp_reload_stop(plane);
+	dp_control_close(plane);
 	dp_recorder_close(plane->recorder);
 	dp_workers_free(plane);
 	if (plane->slot.qsbr)

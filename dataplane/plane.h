@@ -79,6 +79,9 @@ void dp_watchdog_stats(struct dp_plane *plane, struct dp_watchdog_stats *ret);
 /* control.c: the control socket. 0, or -errno and one message in diag. */
 int dp_control_open(struct dp_plane *plane, struct sig_diag *diag);
 int dp_control_start(struct dp_plane *plane);
+/* Nobody is answered any more. A reload that somebody asked for still tells us its end: it is
+ * stopped next, and only then may we close. */
+void dp_control_stop(struct dp_plane *plane);
 void dp_control_close(struct dp_plane *plane);
 
 /* telemetry.c: our counters on DPDK's telemetry socket, unless it is off. */

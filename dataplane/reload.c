@@ -24,6 +24,7 @@ struct dp_reload {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stop, asked, busy; /* under the lock */
+	bool again; /* asked for while one was under way, which may have read the files before */
 	dp_reload_fn *done;
 	void *ctx;
 };
@@ -76,6 +77,12 @@ run(void *arg)
 	(void)setpriority(PRIO_PROCESS, 0, GIVE_WAY); /* of this thread alone, on Linux */
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
+		if (!r->asked && r->again) {
+			r->asked = true;
+			r->done = to_stderr;
+			r->ctx = r->plane;
+			r->again = false;
+		}
 		if (!r->asked) {
 			clock_gettime(CLOCK_REALTIME, &until);
 			until.tv_nsec += REAP_EVERY_MS * 1000000L;
@@ -158,5 +165,12 @@ dp_reload_begin(struct dp_plane *plane, dp_reload_fn *done, void *ctx)
 void
 dp_reload_ask(struct dp_plane *plane)
 {
-	(void)dp_reload_begin(plane, to_stderr, plane);
+	struct dp_reload *r = plane->reload;
+
+	if (dp_reload_begin(plane, to_stderr, plane))
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->again = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
 }

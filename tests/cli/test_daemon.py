@@ -2,6 +2,7 @@
 """The command against the real daemon: replies held against the schemas, both doors compared."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -67,6 +68,32 @@ class Real(command.Command):
             self.assertGreater(len(out.splitlines()), 1, args)
         self.assertIn("stopping", self.run_it("stop", "--socket", self.sock)[0])
         self.assertEqual(p.wait(timeout=120), 0)
+
+    def begin_reload(self):
+        """A connection whose reload is under way, most likely: it compiles all packs."""
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.connect(self.sock)
+        s.sendall(b'{"jsonrpc":"2.0","id":5,"method":"reload"}\n')
+        self.assertIn("result", self.ask("version"))
+        return s
+
+    def test_reload_meets_another(self):
+        p = self.start()
+        self.ready()
+        self.begin_reload().close()
+        p.send_signal(signal.SIGHUP)
+        for _ in range(600):
+            with open(self.path("log"), encoding="utf-8") as f:
+                if "reloaded, generation 3" in f.read():
+                    break
+            time.sleep(0.1)
+        else:
+            self.fail("a SIGHUP amid a reload was forgotten")
+        waits = self.begin_reload()
+        self.assertIn("stopping", self.run_it("stop", "--socket", self.sock)[0])
+        self.assertEqual(p.wait(timeout=120), 0)
+        self.assertIn(b'"result"', waits.recv(65536))
 
     def test_both_doors(self):
         p = self.start("--exit-when-drained")

@@ -31,6 +31,7 @@ struct client {
 	bool admin, close_after;
 	bool waiting; /* for a reload's end */
 	bool more;    /* a further request may lie in `in`: its turn comes after the others' */
+	bool ended;   /* sends no more: goes once what it sent is answered */
 	struct proto_lines in;
 	char *out;
 	size_t out_len, out_at;
@@ -154,7 +155,11 @@ send_out(struct dp_control *c, struct client *cl)
 		}
 	}
 	/* While a reply waits, no further request is read. */
-	(void)watch(c, cl->fd, waits ? EPOLLOUT : cl->waiting ? 0 : EPOLLIN, cl, EPOLL_CTL_MOD);
+	(void)watch(c, cl->fd,
+	    waits		       ? EPOLLOUT
+	    : cl->waiting || cl->ended ? 0
+				       : EPOLLIN,
+	    cl, EPOLL_CTL_MOD);
 	return true;
 }
 
@@ -239,7 +244,12 @@ finish_reload(struct dp_control *c)
 	cl->waiting = false;
 	json_t *id = cl->reload_id;
 	cl->reload_id = NULL;
-	give_answer(cl, id, &answer);
+	if (id) {
+		give_answer(cl, id, &answer);
+	} else { /* a notification */
+		json_decref(answer.result);
+		json_decref(answer.data);
+	}
 	json_decref(id);
 	(void)send_out(c, cl);
 }
@@ -310,9 +320,9 @@ serve_next(struct dp_control *c, struct client *cl)
 	const char *line;
 	size_t len;
 
-	cl->more = false;
 	if (cl->waiting || cl->out)
 		return;
+	cl->more = false;
 	int rc = proto_lines_next(&cl->in, &line, &len);
 	if (rc == 0) {
 		bool half = cl->in.len > cl->in.from;
@@ -320,6 +330,8 @@ serve_next(struct dp_control *c, struct client *cl)
 			cl->half_since_us = 0;
 		else if (cl->half_since_us == 0)
 			cl->half_since_us = dp_clock_read(CLOCK_MONOTONIC);
+		if (cl->ended)
+			drop_client(c, cl);
 		return;
 	}
 	cl->half_since_us = 0;
@@ -358,6 +370,11 @@ read_in(struct dp_control *c, struct client *cl)
 
 	if (n < 0 && at && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 0 && cl->more) {
+		cl->ended = true;
+		(void)watch(c, cl->fd, 0, cl, EPOLL_CTL_MOD);
+		return;
+	}
 	if (n <= 0) {
 		drop_client(c, cl);
 		return;

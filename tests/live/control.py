@@ -42,12 +42,14 @@ def ask(path, method, params=None):
     return json.loads(line)
 
 
-def reply(path, data, lines=1):
-    """The first lines that come back for these bytes."""
+def reply(path, data, lines=1, end=False):
+    """The first lines that come back for these bytes; end: nothing follows them, as from `echo ... | socat`."""
     s = connect(path)
     out = b""
     try:
         s.sendall(data)
+        if end:
+            s.shutdown(socket.SHUT_WR)
         while out.count(b"\n") < lines and (part := s.recv(65536)):
             out += part
     except (ConnectionResetError, BrokenPipeError):
@@ -141,6 +143,9 @@ def abuse(path, pid, echo):
     check([json.loads(x)["id"] for x in told.splitlines()] == [9], "a notification has no reply")
     two = reply(path, b'{"jsonrpc":"2.0","id":1,"method":"version"}\n{"jsonrpc":"2.0","id":2,"method":"version"}\n', 2)
     check([json.loads(x)["id"] for x in two.splitlines()] == [1, 2], "two requests at once, answered in order")
+    five = b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"version"}\n' % i for i in range(5))
+    told = reply(path, five, lines=6, end=True)
+    check([json.loads(x)["id"] for x in told.splitlines()] == list(range(5)), f"who has sent all is answered all: {told}")
 
     # paging gives every record once
     cursor, seen = None, 0
@@ -198,6 +203,8 @@ def abuse(path, pid, echo):
     # Some threads and processes take turns in an answer: where the machine lets each wait, that is no fault of ours.
     check(took <= 0.1 + 20 * machine, f"status took {took:.3f} s, a bare echo {machine:.3f} s")
     check(memory_kb(pid) - before <= 8192, "memory")
+    told = reply(path, b'{"jsonrpc":"2.0","method":"reload"}\n{"jsonrpc":"2.0","id":9,"method":"version"}\n')
+    check([json.loads(x)["id"] for x in told.splitlines()] == [9], f"nor has one that takes its time: {told}")
 
 
 def no_descriptors(path, pid):

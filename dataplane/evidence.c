@@ -112,9 +112,13 @@ dp_evidence_open(const struct dp_evidence_config *config, struct dp_evidence **r
 
 	if (!e)
 		return -ENOMEM;
+	int err = 0;
 	if ((stat(config->folder, &st) < 0 && mkdir(config->folder, 0750) < 0) ||
-	    stat(config->folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		int err = errno != 0 ? errno : ENOTDIR;
+	    stat(config->folder, &st) < 0)
+		err = errno;
+	else if (!S_ISDIR(st.st_mode))
+		err = ENOTDIR;
+	if (err != 0) {
 		sig_diag_add(diag, SIG_ERROR, config->folder, 0, 0,
 		    "evidence cannot be kept there: %s", strerror(err));
 		free(e);

@@ -57,7 +57,8 @@ dp_records_put(struct dp_records_file *f, const struct clf_event *record)
 	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	if (line) {
-		(void)fprintf(f->file, "%s\n", line); /* what fails shows at the flush */
+		if (fprintf(f->file, "%s\n", line) < 0) /* counted at the flush */
+			f->error = errno;
 		f->buffered++;
 	} else {
 		f->lost++;
@@ -70,18 +71,18 @@ dp_records_put(struct dp_records_file *f, const struct clf_event *record)
 void
 dp_records_flush(struct dp_records_file *f)
 {
-	errno = 0;
-	if (fflush(f->file) == 0 && !ferror(f->file)) {
+	int err = fflush(f->file) < 0 ? errno : 0;
+
+	if (err == 0 && !ferror(f->file)) {
 		f->good = ftello(f->file);
 		f->written += f->buffered;
 	} else {
-		/* An earlier write may have met the fault and lost its errno. */
-		f->error = errno != 0 ? errno : ENOSPC;
+		if (err != 0) /* else an earlier write has met it */
+			f->error = err;
 		f->lost += f->buffered;
 		__fpurge(f->file);
 		clearerr(f->file);
-		if (ftruncate(fileno(f->file), f->good) < 0)
-			f->error = errno; /* a pipe: what was sent is gone */
+		(void)!ftruncate(fileno(f->file), f->good); /* of a pipe what was sent is gone */
 	}
 	f->buffered = 0;
 }

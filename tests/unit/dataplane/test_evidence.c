@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -181,6 +182,20 @@ test_links_are_not_followed(void **state)
 	unlink(other);
 }
 
+static void
+test_no_folder(void **state)
+{
+	struct dp_evidence_config other = config;
+	struct dp_evidence *e = NULL;
+	struct sig_diag diag = { 0 };
+
+	(void)state;
+	other.folder = "/dev/null";
+	errno = EACCES; /* of something before */
+	assert_int_equal(dp_evidence_open(&other, &e, &diag), -ENOTDIR);
+	sig_diag_free(&diag);
+}
+
 /* A limit on the size of files stands for a disk that is full: writes break off in a record. */
 static void
 test_full_disk(void **state)
@@ -215,6 +230,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_rights_and_turns, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(
 		    test_links_are_not_followed, make_folder, remove_folder),
+		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test_setup_teardown(test_full_disk, make_folder, remove_folder),
 	};
 

@@ -86,7 +86,7 @@ test_full_disk(void **state)
 	dp_records_stats(f, &written, &lost, &err);
 	assert_int_equal(written, 10);
 	assert_int_equal(lost, 500);
-	assert_int_not_equal(err, 0);
+	assert_int_equal(err, EFBIG);
 	assert_int_equal(lines(path), 10);
 
 	put(f, 7); /* room again */
@@ -96,6 +96,29 @@ test_full_disk(void **state)
 	dp_records_close(f);
 	unlink(path);
 	rmdir(folder);
+}
+
+/* What cannot be cut back tells why it was not written all the same, by one record and by many. */
+static void
+test_no_file(void **state)
+{
+	static const unsigned many[] = { 1, 500 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct dp_records_file *f = NULL;
+		struct sig_diag diag = { 0 };
+		uint64_t written, lost;
+		int err;
+
+		assert_int_equal(dp_records_open("/dev/full", &f, &diag), 0);
+		put(f, many[i]);
+		dp_records_stats(f, &written, &lost, &err);
+		assert_int_equal(written, 0);
+		assert_int_equal(lost, many[i]);
+		assert_int_equal(err, ENOSPC);
+		dp_records_close(f);
+	}
 }
 
 static void
@@ -117,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_nowhere),
 	};
 

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataplane/eal_folder.h"
 #include "signatures/base/hash.h"
@@ -185,6 +186,16 @@ choose_memory(
 			    "(sysctl vm.nr_hugepages=%u), set memory_mb or limits.mbufs lower, or "
 			    "run with --no-huge",
 			    mb, need, need / 2 + 64);
+		return -ENOMEM;
+	}
+	/* DPDK would map more than there is, and meet the end of it later. */
+	uint64_t has = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+	if (!e->huge && need > has) {
+		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+		    "%u MB are wanted for packet buffers and the machine has %llu MB: set "
+		    "memory_mb "
+		    "or limits.mbufs lower",
+		    need, (unsigned long long)has);
 		return -ENOMEM;
 	}
 	if (!e->huge) {

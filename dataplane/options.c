@@ -160,6 +160,14 @@ take_number(uint32_t *at, const char *arg, const char *name, uint32_t max, struc
 static int
 take(struct dp_options *o, int opt, char *arg, struct sig_diag *diag)
 {
+	/* A shell's variable that is not set. */
+	if (arg && arg[0] == '\0') {
+		for (const struct option *l = long_options; l->name; l++)
+			if (l->val == opt)
+				sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+				    "--%s: a value is wanted; see --help", l->name);
+		return -EINVAL;
+	}
 	if ((opt == OPT_PAIR || opt == OPT_MIRROR) && o->n_links == DP_LINKS_MAX) {
 		sig_diag_add(diag, SIG_ERROR, NULL, 0, 0, "more than %d links", DP_LINKS_MAX);
 		return -EINVAL;

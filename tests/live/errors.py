@@ -39,6 +39,7 @@ def main():
         put("packs/x.yaml", b"format: 1\nfrobnicate: 2\n")
         policy = put("policy.yaml", b"format: 1\nmdoe: enforce\n")
         config = put("c.yaml", b"links:\n  - {mirror: net_null0}\nwrokers: 2\n")
+        large = put("large.yaml", b"links:\n  - {mirror: net_null0}\nmemory_mb: 1048576\n")
         plain = put("plain", b"")
         busy = socket.socket(socket.AF_UNIX)
         busy.bind(f"{work}/busy")
@@ -61,6 +62,7 @@ def main():
             (base + good + ["--packs", f"{work}/packs"], 2, r"x.yaml:2:\d+: .*frobnicate"),
             (base + good + ["--policy", policy], 2, r"policy.yaml:2:\d+: .*mdoe.*mode"),
             (["--no-huge", "-c", config], 2, r"c.yaml:3:\d+: .*wrokers.*workers"),
+            (base + ["-c", large], 1, r"1048576 MB are wanted for packet buffers and the machine has \d+ MB"),
             (base + good + ["--socket", f"{work}/busy"], 1, r"busy: another phonehomed listens there"),
             (base + good + ["--socket", plain], 1, r"plain: is there and is no socket"),
             (base + good + ["--store", "/no/such/folder/db"], None, r"/no/such/folder"),

@@ -260,6 +260,9 @@ test_command_line(void **state)
 	assert_int_equal(parse(&o, &diag, "--polici", "x"), -EINVAL);
 	assert_non_null(strstr(diag.msgs[0].text, "did you mean --policy?"));
 	sig_diag_free(&diag);
+	assert_int_equal(parse(&o, &diag, "--sensor", ""), -EINVAL);
+	assert_non_null(strstr(diag.msgs[0].text, "--sensor: a value is wanted"));
+	sig_diag_free(&diag);
 	assert_int_equal(parse(&o, &diag, "stray", NULL), -EINVAL);
 	assert_int_equal(parse(&o, &diag, "--config", NULL), -EINVAL);
 	sig_diag_free(&diag);

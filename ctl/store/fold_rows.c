@@ -17,6 +17,7 @@
 enum { ID_MAX = 128 }; /* bytes of a vendor's or product's id */
 
 static struct fold_row *row_of(struct store_fold *fold, const struct clf_event *e);
+static void take_facts(struct store_row *row, const struct clf_event *e);
 static void sighting(struct fold_row *r, const struct clf_event *e);
 static void withdraw(struct store_fold *fold, struct fold_share *share);
 
@@ -37,8 +38,10 @@ fold_count(struct store_fold *fold, struct fold_share *share, const struct clf_e
 		withdraw(fold, share);
 	if (!r)
 		return;
-	if (!share->row)
+	if (!share->row) {
 		r->row.flows++;
+		take_facts(&r->row, e);
+	}
 	share->row = r;
 	/* differences, modulo 2^64: what the flow added before comes off */
 	r->row.bytes_up += e->bytes[CLF_UP] - share->bytes[CLF_UP];
@@ -189,6 +192,37 @@ describe(const struct store_fold *fold, const struct clf_event *e, const struct 
 	}
 	*ret = row;
 	return 0;
+}
+
+/* What the packs say of vendor and product may have changed since the row was made: the vendor was
+ * sold, the product has another name. The newest flow's packs are right. */
+static void
+take_facts(struct store_row *row, const struct clf_event *e)
+{
+	const struct {
+		char **text;
+		struct clf_str now;
+		size_t max;
+	} facts[] = {
+		{ &row->vendor, e->vendor, 256 },
+		{ &row->owner, e->owner, 256 },
+		{ &row->country, e->country, 8 },
+		{ &row->owner_country, e->owner_country, 8 },
+		{ &row->product, e->product, 256 },
+		{ &row->category, e->category, 64 },
+	};
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		struct clf_str now = facts[i].now;
+		char *text = NULL;
+
+		if (!text_is(*facts[i].text, clf_event_str(e, now), now.len))
+			text = event_text(e, now, facts[i].max);
+		if (!text)
+			continue;
+		free(*facts[i].text);
+		*facts[i].text = text;
+	}
 }
 
 static struct fold_row *

@@ -313,9 +313,10 @@ test_preload(void **state)
 	struct store_fold *fold = fold_of(&records, 0, 0);
 	struct store_row row = { .sensor = "here",
 		.host = "10.1.2.3",
-		.vendor = "acme",
+		.vendor = "Acme before it was sold",
 		.vendor_id = "acme",
-		.product = "agent",
+		.country = "FR",
+		.product = "Agent of old",
 		.product_id = "agent",
 		.function = SIG_FN_TELEMETRY,
 		.flows = 41,
@@ -334,6 +335,12 @@ test_preload(void **state)
 	assert_int_equal(rows.rows, 1);
 	assert_int_equal(rows.flows, 42);
 	assert_int_equal(rows.up, 1 + 1001);
+	struct store_row now = { 0 };
+	store_fold_rows(fold, false, false, copy_row, &now);
+	assert_string_equal(now.vendor, "acme"); /* as the flow's packs have it */
+	assert_string_equal(now.country, "US");
+	assert_string_equal(now.product, "agent");
+	store_row_free(&now);
 	row.host = "not an address";
 	assert_int_equal(store_fold_preload(fold, &row), -EINVAL);
 	store_fold_free(fold);

@@ -43,6 +43,16 @@ struct flows {
 	unsigned last, n_ring, oldest;
 };
 
+/* A name is the same however a person spells it. */
+static bool
+text_has(const uint8_t *text, size_t len, const char *want, size_t want_len)
+{
+	for (size_t at = 0; at + want_len <= len; at++)
+		if (strncasecmp((const char *)text + at, want, want_len) == 0)
+			return true;
+	return false;
+}
+
 static bool
 has_name(const struct clf_event *e, const char *want)
 {
@@ -50,7 +60,7 @@ has_name(const struct clf_event *e, const char *want)
 
 	for (unsigned i = 0; i <= e->n_names && i <= CLF_NAMES_MAX; i++) {
 		struct clf_str s = i < e->n_names ? e->names[i] : e->name;
-		if (s.len >= len && memmem(clf_event_str(e, s), s.len, want, len))
+		if (text_has(clf_event_str(e, s), s.len, want, len))
 			return true;
 	}
 	return false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* phonehome why: the evidence behind a host or a flow, step by step. */
-#include <netinet/in.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl/packs.h"
 #include "ctl/print.h"
@@ -53,12 +54,14 @@ end_text(const struct clf_event *e, bool dst, char out[static 80])
 static bool
 name_is(const struct clf_event *e, const char *want)
 {
+	size_t len = strlen(want);
 	char name[TEXT_MAX];
 
+	len -= len > 1 && want[len - 1] == '.'; /* the root's, as resolvers write it */
 	for (unsigned i = 0; i <= e->n_names && i <= CLF_NAMES_MAX; i++) {
 		struct clf_str s = i < e->n_names ? e->names[i] : e->name;
 		sig_text_escape(name, sizeof(name), clf_event_str(e, s), s.len);
-		if (strcmp(name, want) == 0)
+		if (strlen(name) == len && strncasecmp(name, want, len) == 0)
 			return true;
 	}
 	return false;
@@ -317,27 +320,34 @@ tell_rows(struct why *w)
 
 /* --- the argument --- */
 
-/* "10.1.2.3:443", "[2001:db8::1]:443" */
+/* "10.1.2.3:443", "[2001:db8::1]:443", however spelled: as end_text() spells it. */
 static bool
-is_end(const char *s)
+is_end(const char *s, char out[static 80])
 {
-	char ip[64];
+	char ip[64], *end;
 	const char *colon = strrchr(s, ':');
 	size_t n = colon ? (size_t)(colon - s) : 0;
+	bool six = s[0] == '[';
+	uint8_t addr[16];
 
 	if (!colon || n < 2 || n >= sizeof(ip) || colon[1] < '0' || colon[1] > '9')
 		return false;
-	if (s[0] == '[' && s[n - 1] == ']')
-		snprintf(ip, sizeof(ip), "%.*s", (int)n - 2, s + 1);
-	else
-		snprintf(ip, sizeof(ip), "%.*s", (int)n, s);
-	return proto_host_ok(ip) && (s[0] == '[' || !strchr(ip, ':'));
+	unsigned long port = strtoul(colon + 1, &end, 10);
+	if (*end || port > 65535 || (six && s[n - 1] != ']'))
+		return false;
+	snprintf(ip, sizeof(ip), "%.*s", (int)n - 2 * six, s + six);
+	if (inet_pton(six ? AF_INET6 : AF_INET, ip, addr) != 1 ||
+	    !inet_ntop(six ? AF_INET6 : AF_INET, addr, ip, sizeof(ip)))
+		return false;
+	snprintf(out, 80, six ? "[%s]:%lu" : "%s:%lu", ip, port);
+	return true;
 }
 
 static void
 understand(struct why *w)
 {
 	const char *dash;
+	char first[80];
 
 	w->is_host = proto_host_ok(w->what);
 	if (w->is_host) {
@@ -345,17 +355,12 @@ understand(struct why *w)
 		return;
 	}
 	dash = strchr(w->what, '-');
-	if (is_end(w->what)) {
-		snprintf(w->src, sizeof(w->src), "%s", w->what);
-	} else if (dash && is_end(dash + 1) && (size_t)(dash - w->what) < sizeof(w->src)) {
-		snprintf(w->src, sizeof(w->src), "%.*s", (int)(dash - w->what), w->what);
-		snprintf(w->dst, sizeof(w->dst), "%s", dash + 1);
-		if (!is_end(w->src))
-			return;
-	} else {
-		return;
+	if (is_end(w->what, w->src)) {
+		w->is_flow = true;
+	} else if (dash && (size_t)(dash - w->what) < sizeof(first)) {
+		snprintf(first, sizeof(first), "%.*s", (int)(dash - w->what), w->what);
+		w->is_flow = is_end(first, w->src) && is_end(dash + 1, w->dst);
 	}
-	w->is_flow = true;
 }
 
 static int

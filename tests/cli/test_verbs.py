@@ -107,6 +107,14 @@ class Store(command.Command):
         self.assertIn("update.zeta-edr.com", self.run_it("why", "10.0.0.12:41000", "--store", self.db)[0])
         self.assertIn("10.0.0.11", self.run_it("why", "10.0.0.11:42000-203.0.113.2:80", "--store", self.db)[0])
         self.assertIn("zeta/update", self.run_it("why", "update.zeta-edr.com", "--store", self.db)[0])
+        self.assertIn("zeta/update", self.run_it("why", "Update.ZETA-edr.com.", "--store", self.db)[0])
+        self.assertEqual(len(self.lines("flows", "--json", "--store", self.db, "--name", "ZETA")), 4)
+        six = self.write("6.pcap", wire.pcap(wire.tls("2001:db8::a", 40000, "2001:db8::b", "update.zeta-edr.com")))
+        self.run_it("scan", "--json", "--local", "2001:db8::a", "--store", self.path("6.db"), six)
+        for flow in ("[2001:DB8::A]:40000", "[2001:db8:0::a]:040000-[2001:db8::B]:443", "[2001:db8::b]:443"):
+            self.assertIn("[2001:db8::a]:40000 -> [2001:db8::b]:443", self.run_it("why", flow, "--store", self.path("6.db"))[0])
+        for none in ("10.0.0.11:42000x", "10.0.0.11:99999", "[10.0.0.11]:42000", "2001:db8::a:40000", "-", "update.zeta-edr.co"):
+            self.error("why", none, "--store", self.db, code=1, has=f"nothing is known of {none}")
         pack = command.PACK.replace("name: Acme EDR", 'name: "Acme \\u5b89\\u5168"').replace("confidence: high", "confidence: medium")
         self.write("packs/acme.yaml", pack)
         self.run_it("scan", "--json", "--store", self.path("w.db"), self.path("1.pcap"))

@@ -157,6 +157,8 @@ run(int argc, char **argv)
 	} else if (strcmp(what, "values") == 0) {
 		values_of(of);
 	} else if (strcmp(what, "arguments") == 0) {
+		if (argc > 3 && sub_verb(of, argv[3])) /* files, as the shell sees fit */
+			return ctl_finish(CTL_OK);
 		if (strcmp(of, "policy") == 0)
 			words("check, show, test, simulate");
 		else if (strcmp(of, "signatures") == 0)
@@ -174,7 +176,7 @@ run(int argc, char **argv)
 
 const struct ctl_verb ctl_verb_complete = {
 	.name = "__complete",
-	.usage = "verbs | options VERB | values --OPTION | arguments VERB",
+	.usage = "verbs | options VERB [VERB] | values --OPTION | arguments VERB [VERB]",
 	.summary = "words for completion",
 	.run = run,
 };

@@ -11,8 +11,10 @@ _phonehome() {
 		:
 	elif [[ $cur == -* ]]; then
 		words=$(phonehome __complete options "$verb" "${COMP_WORDS[2]-}" 2>/dev/null)
-	else
+	elif [ "$COMP_CWORD" = 2 ]; then
 		words=$(phonehome __complete arguments "$verb" 2>/dev/null)
+	else
+		words=$(phonehome __complete arguments "$verb" "${COMP_WORDS[2]-}" 2>/dev/null)
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 	if [ "${#COMPREPLY[@]}" = 0 ]; then

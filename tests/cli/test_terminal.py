@@ -157,6 +157,8 @@ class Completion(command.Command):
         ("phonehome report --group-by ", {"vendor", "country", "sensor"}, set()),
         ("phonehome policy ", {"check", "simulate"}, set()),
         ("phonehome policy simulate --ac", {"--action"}, set()),
+        ("phonehome policy check ", {"capture.pcap"}, {"check", "simulate"}),
+        ("phonehome signatures install c", {"capture.pcap"}, {"match"}),
         ("phonehome bypass ", {"on", "off"}, set()),
         ("phonehome hosts --not-seen ", {"30d"}, set()),
         ("phonehome scan cap", {"capture.pcap"}, set()),  # a file, as the shell sees fit

@@ -11,8 +11,6 @@
 #include "ctl/verbs.h"
 
 enum { O_FROM = 1, O_TO, O_ACTIVE, O_STATE };
-enum { PRODUCTS_MAX = 6 };
-
 static const struct ctl_opt opts[] = {
 	CTL_OPT_POLICY,
 	{ "from", 0, "WHAT", O_FROM,
@@ -34,7 +32,7 @@ static const struct ctl_opt opts[] = {
 
 /* One side of one host. */
 struct side {
-	char *products[PRODUCTS_MAX];
+	char **products;
 	unsigned n;
 	uint64_t first_us, last_us;
 };
@@ -72,7 +70,11 @@ add(struct side *s, const struct store_row *row)
 	for (unsigned i = 0; i < s->n; i++)
 		if (strcmp(s->products[i], product) == 0)
 			return;
-	if (s->n < PRODUCTS_MAX && (s->products[s->n] = strdup(product)))
+	char **more = reallocarray(s->products, s->n + 1, sizeof(*more));
+	if (!more)
+		return;
+	s->products = more;
+	if ((s->products[s->n] = strdup(product)))
 		s->n++;
 }
 
@@ -145,6 +147,7 @@ join_side(struct side *into, struct side *s)
 		add(into, &row);
 		free(s->products[i]);
 	}
+	free(s->products);
 }
 
 static void
@@ -353,9 +356,11 @@ run(int argc, char **argv)
 	if (code < 0)
 		code = migrate(&m);
 	for (size_t i = 0; i < m.n; i++) {
-		for (unsigned k = 0; k < 2; k++)
+		for (unsigned k = 0; k < 2; k++) {
 			for (unsigned p = 0; p < m.hosts[i].side[k].n; p++)
 				free(m.hosts[i].side[k].products[p]);
+			free(m.hosts[i].side[k].products);
+		}
 		free(m.hosts[i].host);
 	}
 	free(m.hosts);

@@ -160,6 +160,16 @@ class Store(command.Command):
         self.assertEqual(len(self.rows("migration", "--policy", self.policy, "--state", "both")), 1)
         m = {x["host"]: x["state"] for x in self.rows("migration", "--policy", self.policy, "--active", "1h")}
         self.assertEqual(set(m.values()), {"neither"})
+        db = sqlite3.connect(self.db)  # a host of many products: all are told
+        row = db.execute("SELECT * FROM rows WHERE host = '10.0.0.13' AND vendor_id = 'acme'").fetchone()
+        names = [d[1] for d in db.execute("PRAGMA table_info(rows)")]
+        for i in range(9):
+            more = [{"id": None, "product_id": f"p{i}", "product": f"P{i}"}.get(n, v) for n, v in zip(names, row)]
+            db.execute(f"INSERT INTO rows VALUES({','.join('?' * len(more))})", more)
+        db.commit()
+        db.close()
+        m = {x["host"]: x for x in self.rows("migration", "--from", "acme")}
+        self.assertEqual(m["10.0.0.13"]["from_products"], ["Acme EDR", *(f"P{i}" for i in range(9))])
         self.error("migration", "--store", self.db, code=2, has="--policy FILE")
         self.error("migration", "--policy", self.policy, "--from", "nowhere", "--store", self.db, code=2,
                    has="no group nowhere")

@@ -8,7 +8,6 @@
  */
 #include <ctype.h>
 #include <curses.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -262,7 +261,6 @@ live(struct screen *s)
 	uint64_t next = 0;
 	int ch = ERR;
 
-	setlocale(LC_ALL, "");
 	initscr();
 	cbreak();
 	noecho();

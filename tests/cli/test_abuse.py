@@ -2,7 +2,9 @@
 """What the command must outlive: odd arguments, broken captures, closed or full outputs, hostile cells."""
 import csv
 import io
+import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -89,6 +91,18 @@ os.kill(os.getpid(), 9)"""
             readers = [subprocess.Popen([command.BIN, "report", "--store", self.db], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE) for _ in range(8)]
             self.assertEqual([r.communicate()[1] for r in readers], [b""] * 8)
+
+    def test_a_locale_that_folds_letters_otherwise(self):
+        """In Turkish the small letter of I is another than i."""
+        locale = {"LOCPATH": self.dir.name, "LC_ALL": "tr_TR.UTF-8"}
+        made = shutil.which("localedef") and subprocess.run(
+            ["localedef", "-i", "tr_TR", "-f", "UTF-8", self.path("tr_TR.UTF-8")], capture_output=True, check=False)
+        if not made or made.returncode:
+            self.skipTest("no sources of locales")
+        self.write("packs/iris.yaml", command.PACK.replace("acme", "iris").replace("Acme", "Iris"))
+        cap = self.write("i.pcap", wire.pcap(wire.tls("10.0.0.1", 40000, "203.0.113.1", "a1.telemetry.iris-edr.com")))
+        out, _ = self.run_it("scan", "--json", "--vendor", "IRIS", cap, env=locale)
+        self.assertEqual([r["vendor"] for r in json.loads(out)], ["Iris"])
 
     def test_readers_that_leave_and_full_disks(self):
         policy = self.write("p.yaml", "format: 1\n")

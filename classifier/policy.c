@@ -287,6 +287,13 @@ nets_have(const struct pol_net *nets, unsigned n, uint8_t ip_version, const uint
 }
 
 static bool
+day_listed(const struct pol_when *when, unsigned day)
+{
+	return when->days == 0 || (when->days & (1u << day));
+}
+
+/* What of a span lies behind midnight is still of the day that it began on. */
+static bool
 when_has(const struct pol_when *when, uint64_t now_us)
 {
 	int64_t local = (int64_t)(now_us / 1000000) + when->zone_s;
@@ -298,16 +305,17 @@ when_has(const struct pol_when *when, uint64_t now_us)
 		local = 0;
 	day = (unsigned)((local / 86400 + 4) % 7); /* 1970-01-01 was a Thursday */
 	minute = (unsigned)(local % 86400 / 60);
-	if (when->days && !(when->days & (1u << day)))
-		return false;
+	if (when->n_hours == 0)
+		return day_listed(when, day);
 	for (unsigned i = 0; i < when->n_hours; i++) {
 		unsigned from = when->hours[i].from, until = when->hours[i].until;
 
-		if (from < until ? minute >= from && minute < until
-				 : minute >= from || minute < until)
+		if (minute >= from && (minute < until || until < from) && day_listed(when, day))
+			return true;
+		if (until < from && minute < until && day_listed(when, (day + 6) % 7))
 			return true;
 	}
-	return when->n_hours == 0;
+	return false;
 }
 
 static bool

@@ -52,6 +52,8 @@ struct scan_run {
 	const char **files;
 	unsigned n_files;
 	bool flows, counters, bar, bar_shown;
+	bool stop;	     /* whoever read the records went away, or their disk is full */
+	const char *of_rows; /* an option that only the inventory has */
 	struct ctl_print *print;
 	struct store *store;
 	uint64_t put, flows_printed; /* records */
@@ -109,11 +111,13 @@ take_option(void *ctx, int id, const char *value)
 			}
 		return ctl_usage(r->common.verb, "--ndpi %s: one of undecided, all, off", value);
 	case O_GROUP_BY:
+		r->of_rows = "--group-by";
 		r->report.group = ctl_group_parse(value);
 		if (r->report.group != CTL_BY_MAX)
 			return -1;
 		return ctl_usage(r->common.verb, "--group-by %s: one of " CTL_GROUP_NAMES, value);
 	case O_SORT:
+		r->of_rows = "--sort";
 		r->report.sort = ctl_sort_parse(value);
 		if (r->report.sort != CTL_SORT_MAX)
 			return -1;
@@ -131,6 +135,9 @@ read_args(struct scan_run *r, int argc, char **argv)
 		return code;
 	if (r->counters && (r->flows || r->common.format == CTL_CSV))
 		return ctl_usage(r->common.verb, "--counters: as lines or --json, without --flows");
+	if (r->of_rows && (r->flows || r->counters))
+		return ctl_usage(r->common.verb,
+		    "%s: for the inventory, without --flows and --counters", r->of_rows);
 	if (r->n_files == 0)
 		return ctl_usage(r->common.verb, "name a capture, or - for stdin");
 	return -1;
@@ -152,6 +159,7 @@ on_record(void *ctx, const struct clf_event *record)
 	if (f->limit && r->flows_printed++ >= f->limit)
 		return;
 	ctl_print_flow(r->print, record, NULL);
+	r->stop = !r->store && ferror(stdout);
 }
 
 static void
@@ -339,7 +347,7 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 		r->print = ctl_print_new(stdout,
 		    r->common.format == CTL_JSON ? CTL_JSON_LINES : r->common.format,
 		    ctl_flow_columns);
-	for (unsigned i = 0; i < r->n_files; i++) {
+	for (unsigned i = 0; i < r->n_files && !r->stop; i++) {
 		int one = ctl_scan_file(scan, r->files[i]);
 		clear_bar(r);
 		code = one > code ? one : code;
@@ -352,7 +360,8 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 	else
 		print_rows(r, scan);
 	fflush(stdout);
-	if (ctl_scan_packets(scan) > 0 && (r->common.format == CTL_TABLE || r->bar))
+	if ((ctl_scan_packets(scan) > 0 || code == CTL_OK) &&
+	    (r->common.format == CTL_TABLE || r->bar))
 		print_blindness(ctl_scan_stats(scan), ctl_scan_packets(scan));
 	return code;
 }
@@ -380,6 +389,7 @@ run_with_rules(struct scan_run *r, struct sig_ruleset *rules)
 		.on_record = on_record,
 		.on_progress = on_progress,
 		.ctx = r,
+		.stop = &r->stop,
 	};
 	if (code == CTL_OK && r->common.store)
 		code = open_store(r, sensor);

@@ -108,6 +108,10 @@ feed(struct ctl_scan *s, struct ctl_capture *c, const char *path, char why[stati
 	int n;
 
 	for (unsigned bursts = 0; (n = ctl_capture_burst(c, frames, why)) > 0; bursts++) {
+		if (s->config.stop && *s->config.stop) {
+			n = 0;
+			break;
+		}
 		if (first && frames[0].ts_us < s->last_us) {
 			end_engine(s);
 			s->last_us = 0;

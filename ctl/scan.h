@@ -20,6 +20,7 @@ struct ctl_scan_config {
 	/* now and then; may be NULL */
 	void (*on_progress)(void *ctx, const char *path, uint64_t read, uint64_t size);
 	void *ctx;
+	const bool *stop; /* true: read no further; may be NULL */
 };
 
 struct ctl_scan;

@@ -119,6 +119,25 @@ os.kill(os.getpid(), 9)"""
                 self.assertEqual(rc, 1, verb)
                 self.assertIn("cannot write the output: No space left", err, verb)
 
+    def test_reader_of_an_endless_capture_that_leaves(self):
+        """What feeds it is told too, or it would go on until somebody looks."""
+        self.write("endless.py", f"""\
+import sys
+sys.path.insert(0, {os.path.dirname(wire.__file__)!r})
+import wire
+one = wire.query("10.0.0.1", 40000, "192.0.2.53", "a1.telemetry.acme-edr.com")
+data = wire.pcap(one * 500)
+out = sys.stdout.buffer
+try:
+    out.write(data[:24])
+    while True:
+        out.write(data[24:])
+except BrokenPipeError:
+    sys.exit(7)
+""")
+        rc, err = self.shell("timeout 60 python3 endless.py | $PH scan --flows --json - | head -n 1 >&2; exit ${PIPESTATUS[0]}")
+        self.assertEqual((rc, json.loads(err.splitlines()[0])["vendor"]), (7, "Acme"), err)
+
     def test_captures(self):
         def one(name, data, *, code=1, has=""):
             out, err = self.run_it("scan", "--flows", "--json", self.write(name, data), code=code)
@@ -126,6 +145,8 @@ os.kill(os.getpid(), 9)"""
             self.assertEqual(err.count("\n"), code, err)
             return len(out.splitlines())
         hello = wire.frame(self.packets[3])
+        _, err = self.run_it("scan", self.write("none.pcap", wire.pcap([])))
+        self.assertEqual(err, "0 packets, 0 flows; named 0; blind to 0 (0 B)\n")
         one("empty", b"", has="not a capture: it is empty")
         one("head", wire.pcap(self.packets)[:20], has="its head is cut off")
         ng = SECTION + interface(1) + frame(0, hello)
@@ -156,6 +177,8 @@ os.kill(os.getpid(), 9)"""
                               (["--until", "30d", "--since", "1d"], "ends before it begins"), (["--confidence", "x"], "guess"),
                               (["--category", "av,firewal"], "unknown category firewal: did you mean firewall?")):
                 self.error(verb, *args, "--store", self.db, code=2, has=has)
+        self.error("scan", "--flows", "--sort", "bytes", self.cap, code=2, has="--sort: for the inventory")
+        self.error("scan", "--counters", "-g", "vendor", self.cap, code=2, has="--group-by: for the inventory")
         # However long ago: the beginning of time, not a number that wrapped around.
         self.assertEqual(len(self.json("report", "--json", "--since", "9999999999y", "--store", self.db)), 1)
         self.error("hosts", "--store", "unix:" + self.path("none"), code=1, has="No such file")

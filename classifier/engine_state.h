@@ -265,6 +265,7 @@ void clf_inspect_tcp(struct clf_visit *v, struct clf_ctx *c);
 void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
 /* Reads what the initiator's prefix still holds. */
 void clf_read_on(struct clf_visit *v, struct clf_ctx *c);
+void clf_forget_down(struct clf_visit *v, struct clf_ctx *c);
 void clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c);
 bool clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);
 void clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);

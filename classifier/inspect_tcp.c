@@ -25,6 +25,15 @@ is_dns_port(const struct clf_visit *v)
 	return v->pkt->src_port == DNS_PORT || v->pkt->dst_port == DNS_PORT;
 }
 
+/* The server's flight begins with what it says from here on. */
+void
+clf_forget_down(struct clf_visit *v, struct clf_ctx *c)
+{
+	clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
+	c->stream[CLF_DOWN] = NULL;
+	c->need[CLF_DOWN] = 0;
+}
+
 /*
  * A hello behind another protocol's first words: STARTTLS, SOCKS, a proxy's preamble. Looked for at
  * every offset of the prefix, so that no cut matters.
@@ -47,10 +56,7 @@ find_late_hello(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		clf_stream_consume(v->e->streams, c->stream[CLF_UP], c->late_from);
 		c->ndpi_fed[CLF_UP] -= c->ndpi_fed[CLF_UP] < c->late_from ? c->ndpi_fed[CLF_UP]
 									  : c->late_from;
-		/* The server's flight begins with what it says from here on. */
-		clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
-		c->stream[CLF_DOWN] = NULL;
-		c->need[CLF_DOWN] = 0;
+		clf_forget_down(v, c);
 		c->late_from = 0;
 		c->reader = CLF_READ_TLS;
 		c->watch = (uint8_t)((c->watch & ~CLF_WATCH_LATE) | CLF_WATCH_RETRY);
@@ -111,9 +117,7 @@ enter_socks(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		return false;
 	clf_stream_consume(v->e->streams, c->stream[CLF_UP], n);
 	c->ndpi_fed[CLF_UP] = 0;
-	clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
-	c->stream[CLF_DOWN] = NULL;
-	c->need[CLF_DOWN] = 0;
+	clf_forget_down(v, c);
 	c->late_from = 0;
 	c->connect = 1;
 	c->not_mine = CLF_NOT_DNS;

@@ -213,6 +213,8 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	}
 	c->reader = CLF_READ_TLS;
 	c->need[CLF_UP] = 0;
+	if (c->connect) /* what a proxy said before is no server's flight */
+		clf_forget_down(v, c);
 	c->hello_next = h->hello_end;
 	c->hello_open = (uint16_t)(h->consumed - h->hello_end);
 	clf_take_hello(v, c, h, false);

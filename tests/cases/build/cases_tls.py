@@ -490,6 +490,21 @@ def _(cap):
     return [{'name': VENDOR, 'names': [VENDOR], 'vendor': 'CrowdStrike', 'verdict': 'drop'}]
 
 
+@case('tunnel-hello-retry', 'HelloRetryRequest behind CONNECT and behind SOCKS, and the second hello asks for another name.')
+def _(cap):
+    c = Tcp(cap, sport=40001, dport=3128).open()
+    c.up(http(OTHER, method='CONNECT', target=OTHER + ':443'))
+    c.down(b'HTTP/1.1 200 Connection established\r\n\r\n')
+    d = Tcp(cap, sport=40002, dport=1080).open()
+    d.up(b'\5\1\0').down(b'\5\0')
+    d.up(b'\5\1\0\1\xc6\x33\x64\x07\1\xbb').down(b'\5\0\0\1' + bytes(6))
+    for x in (c, d):
+        x.up(tls(OTHER)).down(record(server_hello(retry=True), version=0x0303) + CCS)
+        x.up(CCS + tls(SECOND))
+        finish(x)
+    return [doubtful([OTHER, SECOND], src={'port': p}, flags=['hrr']) for p in (40001, 40002)]
+
+
 @case('tls-gap', 'A segment of the hello never came: unknown, and said so.')
 def _(cap):
     c = Tcp(cap).open()

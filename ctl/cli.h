@@ -222,5 +222,6 @@ const char *ctl_human_count(uint64_t n, char out[static CTL_HUMAN_MAX]); /* "1.2
  */
 int ctl_when(const char *s, uint64_t now_us, uint64_t *ret_us);
 uint64_t ctl_now_us(void);
+uint64_t ctl_steady_us(void); /* for spans: no one sets it */
 
 #endif

@@ -74,10 +74,13 @@ draw_head(const struct screen *s)
 	    m->paused ? "  PAUSED (space goes on)" : "");
 	put(y++, 0, COLS, line);
 	attroff(A_BOLD);
-	snprintf(line, sizeof(line),
+	int n = snprintf(line, sizeof(line),
 	    "packets %s/s  flows now %llu  new %s/s  matched %s/s  inspecting %llu", m->packets_s,
 	    (unsigned long long)m->flows_now, m->new_s, m->matched_s,
 	    (unsigned long long)m->inspecting_now);
+	if (m->left_out != 0)
+		snprintf(line + n, sizeof(line) - (size_t)n,
+		    "  NOT SHOWN: %llu rows, the list is full", (unsigned long long)m->left_out);
 	put(y++, 0, COLS, line);
 	snprintf(line, sizeof(line), "verdicts/s: %s", m->verdicts);
 	put(y++, 0, COLS, line);
@@ -272,7 +275,7 @@ live(struct screen *s)
 		init_pair(1, COLOR_RED, -1);
 	}
 	do {
-		uint64_t now = ctl_now_us();
+		uint64_t now = ctl_steady_us();
 		if (now >= next) {
 			if (!s->model.paused)
 				top_update(&s->model, &s->common);

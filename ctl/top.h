@@ -25,6 +25,7 @@ struct top_model {
 	char packets_s[CTL_HUMAN_MAX], new_s[CTL_HUMAN_MAX], matched_s[CTL_HUMAN_MAX];
 	char verdicts[256], losses[256];
 	uint64_t flows_now, inspecting_now;
+	uint64_t left_out; /* rows of what found no line any more */
 	unsigned n_workers;
 	double busy[TOP_WORKERS_MAX];
 	struct top_line *lines; /* sorted, filtered */

@@ -143,8 +143,10 @@ take_row(struct gather *g, const struct store_row *row)
 	snprintf(vendor, sizeof(vendor), "%s", m->by_host || !row->vendor ? "" : row->vendor);
 	struct top_line *l = line_of(m->all, m->n_all, name, vendor);
 	if (!l) {
-		if (m->n_all == TOP_LINES_MAX)
+		if (m->n_all == TOP_LINES_MAX) {
+			m->left_out++;
 			return;
+		}
 		l = &m->all[m->n_all++];
 		*l = (struct top_line){ 0 };
 		strcpy(l->name, name);
@@ -226,7 +228,7 @@ top_update(struct top_model *m, const struct ctl_common *c)
 	struct proto_fault fault = { 0 };
 	struct gather g = { .m = m, .filter = &c->filter };
 	json_t *status;
-	uint64_t now = ctl_now_us();
+	uint64_t now = ctl_steady_us();
 	bool first = m->at_us == 0;
 	double seconds = first ? 0 : (double)(now - m->at_us) / 1e6;
 
@@ -244,6 +246,7 @@ top_update(struct top_model *m, const struct ctl_common *c)
 	m->n_before = m->n_all;
 	m->all = swap;
 	m->n_all = 0;
+	m->left_out = 0;
 	err = proto_client_call(daemon, "status", NULL, &status, &fault);
 	if (err == 0) {
 		take_status(m, status, seconds, first);

@@ -126,7 +126,7 @@ boot(struct dp_plane *plane, struct sig_diag *diag)
 		sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	plane->started_us = dp_clock_read(CLOCK_REALTIME);
+	plane->started_us = dp_clock_read(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < c->links_count; i++) {
 		const struct dp_link_config *l = &c->links[i];
 		if ((l->mirror && dp_replay_check(l->mirror, diag) < 0) ||

@@ -29,7 +29,7 @@ struct dp_plane {
 	struct dp_reload *reload;
 	struct dp_watchdog *watchdog;
 	struct dp_control *control;
-	uint64_t started_us; /* wall clock */
+	uint64_t started_us; /* monotonic */
 
 	_Atomic bool ready, stop; /* stop: any thread may ask */
 	_Atomic bool bypass; /* what workers look at: wanted by a person, or shed by the watchdog */

@@ -177,11 +177,9 @@ static void
 head_json(struct dp_plane *plane, const struct dp_watchdog_stats *wd, const struct dp_counters *sum,
     json_t *o)
 {
-	uint64_t now = dp_clock_read(CLOCK_REALTIME);
-
 	json_object_set_new(o, "version", json_string(PHONEHOME_VERSION));
 	json_object_set_new(o, "sensor", json_string(plane->config->sensor));
-	put(o, "uptime_s", now > plane->started_us ? (now - plane->started_us) / 1000000 : 0);
+	put(o, "uptime_s", (dp_clock_read(CLOCK_MONOTONIC) - plane->started_us) / 1000000);
 	json_object_set_new(o, "ready", json_boolean(atomic_load(&plane->ready)));
 	json_object_set_new(o, "drained", json_boolean(atomic_load(&plane->drained)));
 	json_object_set_new(o, "bypass", json_boolean(atomic_load(&plane->bypass)));

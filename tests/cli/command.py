@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+STEP_CLOCK = os.environ.get("STEP_CLOCK_SO")  # to be preloaded, step_clock.c; not under a sanitizer, which wants to be first
 BIN = os.environ.get("PHONEHOME", os.path.join(ROOT, "build/ctl/phonehome"))
 
 PACK = """\

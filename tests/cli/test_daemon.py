@@ -23,7 +23,8 @@ class Real(command.Command):
                 "--socket", self.sock, "--sensor", "edge", *more]
         log = open(self.path("log"), "wb")
         self.addCleanup(log.close)
-        p = subprocess.Popen(args, stdout=log, stderr=log)
+        clock = {"LD_PRELOAD": command.STEP_CLOCK, "STEP_CLOCK": self.path("step")} if command.STEP_CLOCK else {}
+        p = subprocess.Popen(args, stdout=log, stderr=log, env={**os.environ, **clock})
         self.addCleanup(lambda: (p.kill(), p.wait()) if p.poll() is None else None)
         return p
 
@@ -57,6 +58,8 @@ class Real(command.Command):
             reply = self.ask(method, params)
             self.assertIn("result", reply, reply)
             command.schema(name).validate(reply["result"])
+        self.write("step", "86400")
+        self.assertLess(self.ask("status")["result"]["uptime_s"], 3600)
         self.assertEqual(self.ask("reports")["error"]["code"], -32601)
         self.assertEqual(self.ask("report", {"vendr": "x"})["error"]["code"], -32602)
         self.assertTrue(self.ask("bypass", {"on": True})["result"]["bypass"])

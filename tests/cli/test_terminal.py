@@ -25,12 +25,13 @@ class Top(command.Command):
 
     def setUp(self):
         super().setUp()
-        self.looks, self.server = 0, None
+        self.looks, self.server, self.many = 0, None, 0
         self.sock, self.tmux = self.path("d.sock"), self.path("t")
+        self.clock = f"LD_PRELOAD={command.STEP_CLOCK} STEP_CLOCK={self.path('step')} " if command.STEP_CLOCK else ""
         self.start_daemon()
         env = {k: v for k, v in os.environ.items() if k not in ("TMUX", "COLUMNS", "LINES", "NO_COLOR")}
         subprocess.run(["tmux", "-S", self.tmux, "-f", "/dev/null", "new-session", "-d", "-x", "130", "-y", "30",
-                        f"LC_ALL=C.UTF-8 {command.BIN} top --socket {self.sock}; echo EXIT=$?; stty -a | grep -o '[-]*echo '; cat"],
+                        f"{self.clock}LC_ALL=C.UTF-8 {command.BIN} top --socket {self.sock}; echo EXIT=$?; stty -a | grep -o '[-]*echo '; cat"],
                        env={**env, "TERM": "xterm"}, check=True)
         self.addCleanup(lambda: self.run_tmux("kill-server", check=False))
 
@@ -48,6 +49,8 @@ class Top(command.Command):
                                "store": {"lost_spool_full": 5, "lost_refused": 0}, "ports": [],
                                "workers": [{"busy_percent": 25.0}]}}
         n = self.looks
+        if self.many:
+            return {"result": {"rows": [row("Alpha", "One", f"10.0.{i // 256}.{i % 256}", 1, 1) for i in range(self.many)], "cursor": None}}
         return {"result": {"rows": [row("Alpha", "One", "10.0.0.1", 1000 + 50000 * n, 10),
                                     row("Beta", "Two", "10.0.0.2", 10**9, 10),
                                     row("Gamma", "Two", "10.0.0.1", 5000, 100 + 500 * n),
@@ -116,6 +119,19 @@ class Top(command.Command):
         self.assertLessEqual(self.looks, looks + 1)
         self.press("x", "Space")
         self.until("it goes on", lambda p: "PAUSED" not in p[0] and self.looks > looks + 1 and len(self.names(p)) == 4)
+
+    def test_more_than_the_list_holds(self):
+        self.many = 2100
+        self.press("h")
+        self.until("what is not shown", lambda p: "NOT SHOWN: 52 rows" in p[1])
+
+    @unittest.skipUnless(command.STEP_CLOCK, "needs a clock that can be set")
+    def test_a_clock_that_is_set(self):
+        self.until("two looks", lambda p: self.looks > 1)
+        self.write("step", "-86400")
+        looks = self.looks
+        picture = self.until("further looks", lambda p: self.looks > looks + 2)
+        self.assertNotIn(" 0.0 ", next(x for x in picture if x.startswith("Gamma")))
 
     def test_sizes_and_hostile_names(self):
         picture = self.until("a picture", lambda p: len(self.names(p)) == 4)

@@ -189,6 +189,11 @@ class Docs(command.Command):
         head, more, to = head.partition(" >")
         return head + (f" --store {self.path('s.db')}" if reads else "") + more + to + (bar + tail if shutil.which("jq") else "")
 
+    def test_quickstart_reads_from_where_it_is_called(self):
+        quickstart = os.path.join(command.ROOT, "ctl/quickstart")
+        r = subprocess.run([quickstart, "none.pcap"], cwd=self.dir.name, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((r.returncode, r.stderr), (2, f"quickstart: {os.path.realpath(self.path('none.pcap'))}: cannot be read\n"))
+
     def test_shown_commands_run(self):
         """And what can run here without a daemon does, as it is shown."""
         self.prepare()

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dataplane/recent.h"
 #include "dataplane/records_file.h"
@@ -66,6 +67,22 @@ static void on_record(void *ctx, const struct clf_event *record);
 static void preload(struct dp_recorder *r);
 static void copy_stats(struct dp_recorder *r);
 
+/* The store's URL for others, who may stand elsewhere. */
+static void
+show_url(const char *url, char out[static STORE_URL_MAX])
+{
+	const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7
+			   : strncmp(url, "unix:", 5) == 0 ? url + 5
+							   : url;
+	char folder[256], whole[STORE_URL_MAX];
+
+	if (path[0] != '/' && !strstr(url, "://") && getcwd(folder, sizeof(folder))) {
+		snprintf(whole, sizeof(whole), "%.*s%s/%s", (int)(path - url), url, folder, path);
+		url = whole;
+	}
+	store_url_shown(url, out);
+}
+
 static int
 open_store(struct dp_recorder *r, struct sig_diag *diag)
 {
@@ -106,7 +123,7 @@ dp_recorder_open(const struct dp_config *config, struct dp_worker *workers, unsi
 	r->n_workers = n_workers;
 	r->live = !ports->replay;
 	r->wall_offset_us = dp_clock_wall_offset();
-	store_url_shown(config->store.url, r->url);
+	show_url(config->store.url, r->url);
 	r->fold = store_fold_new(&fc);
 	r->recent = dp_recent_new(config->limits.recent_records);
 	r->offload = dp_offload_new(ports, config->offload == DP_ON);

@@ -81,6 +81,14 @@ class Real(command.Command):
         self.assertIn("result", self.ask("version"))
         return s
 
+    def test_store_is_named_for_all(self):
+        """A path that the daemon was given from where it stood is read by a command that stands elsewhere."""
+        self.start("--store", os.path.relpath(self.path("d.db")))
+        self.ready()
+        store = self.ask("status")["result"]["store"]["url"]
+        self.assertTrue(store.startswith("/"), store)
+        self.assertEqual(os.path.realpath(store), os.path.realpath(self.path("d.db")))
+
     def test_reload_meets_another(self):
         p = self.start()
         self.ready()

@@ -145,6 +145,8 @@ start_page(struct dp_plane *plane, const json_t *params, struct proto_filter *fi
 			return false;
 		}
 	}
+	if (filter->f.limit != 0 && filter->f.limit < filter->page)
+		filter->page = (unsigned)filter->f.limit;
 	page->next = page->from;
 	page->list = json_array();
 	return true;

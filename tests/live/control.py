@@ -164,6 +164,9 @@ def abuse(path, pid, echo):
             break
     check(rows == len(ask(path, "report")["result"]["rows"]), "rows over pages")
 
+    for method, what in (("report", "rows"), ("flows", "records")):
+        check(len(ask(path, method, {"limit": 2})["result"][what]) == 2, f"a limit for {method}")
+
     # others may read where the config says so, and change nothing
     r = subprocess.run([sys.executable, "-c", AS_NOBODY, path, "status", "bypass", "reload", "stop"],
                        capture_output=True, text=True, check=False)

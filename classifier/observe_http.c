@@ -237,8 +237,9 @@ read_header(struct clf_http_req *r, struct span line, struct head_state *st)
 	value = span_trim((struct span){ colon + 1, line.len - name.len - 1 });
 	blank_before = name.len && is_blank(name.p[name.len - 1]);
 	name = span_trim(name);
+	/* RFC 9112 5.1: "Host : x" is to be refused, and not every server does. Of a length it is
+	 * the next request that some see and some do not. */
 	if (span_is(name, "host")) {
-		/* RFC 9112 5.1: "Host : x" is to be refused, and not every server does. */
 		r->ambiguous |= blank_before;
 		read_host(r, value);
 		st->host_last = true;
@@ -248,8 +249,10 @@ read_header(struct clf_http_req *r, struct span line, struct head_state *st)
 			r->user_agent_len = (uint16_t)value.len;
 		}
 	} else if (span_is(name, "content-length")) {
+		r->ambiguous |= blank_before;
 		read_length(r, value, &st->length_seen);
 	} else if (span_is(name, "transfer-encoding")) {
+		r->ambiguous |= blank_before;
 		r->chunked |= list_has(value, "chunked");
 	} else if (span_is(name, "upgrade")) {
 		r->upgrade_h2c |= list_has(value, "h2c");

@@ -69,8 +69,10 @@ test_ambiguous(void **state)
 		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n"
 		"Content-Length: 4\r\n\r\n",
 		"GET /no/version\r\nHost: a.example\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length : 9\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding : chunked\r\n\r\n",
 	};
-	static const bool has_target[] = { 0, 0, 0, 0, 0, 1, 1, 0, 0, 0 };
+	static const bool has_target[] = { 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0 };
 	struct clf_http_req r;
 
 	(void)state;

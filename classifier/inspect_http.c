@@ -172,6 +172,20 @@ clf_read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	return false;
 }
 
+/* What was eaten need not be kept, but for the byte that says that a preface was there: an upload
+ * would fill the stream. */
+static void
+pass_frames(struct clf_visit *v, struct clf_ctx *c, size_t left)
+{
+	uint32_t n = clf_h2_eaten(c->h2);
+
+	n = n != 0 ? n - 1 : 0;
+	if (n > left)
+		n = (uint32_t)left;
+	clf_stream_consume(v->e->streams, c->stream[CLF_UP], n);
+	clf_h2_forget(c->h2, n);
+}
+
 bool
 clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 {
@@ -196,8 +210,11 @@ clf_read_h2(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 		clf_h2_reset(c->h2);
 		c->reader = CLF_READ_H2;
 		c->protocol_known = 1;
+		c->need[CLF_UP] = 0;
 	}
-	switch (clf_h2_next(c->h2, stream, r)) {
+	enum clf_obs obs = clf_h2_next(c->h2, stream, r);
+	pass_frames(v, c, sig_bytes_left(&stream));
+	switch (obs) {
 	case CLF_OBS_MORE: return false;
 	case CLF_OBS_DONE: break;
 	default:

@@ -209,6 +209,30 @@ quic_hellos_are_read_until_the_server_goes_on(void **state)
 	buf_free(&b);
 }
 
+/* DATA of HTTP/2 is passed over like a body of HTTP/1: what comes behind it is read too. */
+static void
+h2_requests_behind_an_upload(void **state)
+{
+	enum { PIECE = 1024, PIECES = 200 };
+	static const char head[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+				   "\0\0\24\1\4\0\0\0\1\203\206\204\101\17www.example.org";
+	static const char next[] = "\0\0\23\1\5\0\0\0\3\202\206\204\101\16a.acme.example";
+	uint8_t data[9 + PIECE] = { 0, PIECE >> 8, 0, 0, 0, 0, 0, 0, 1 };
+	uint32_t seq = 1;
+	(void)state;
+
+	start(NULL);
+	shake_hands(40000, 80);
+	(void)tcp(true, 40000, 80, ACK, seq, head, sizeof(head) - 1);
+	seq += sizeof(head) - 1;
+	for (unsigned i = 0; i < PIECES; i++, seq += sizeof(data))
+		(void)tcp(true, 40000, 80, ACK, seq, data, sizeof(data));
+	assert_int_equal(clf_engine_stats(engine)->flows_matched, 0);
+	(void)tcp(true, 40000, 80, ACK, seq, next, sizeof(next) - 1);
+	assert_int_equal(clf_engine_stats(engine)->flows_matched, 1);
+	stop();
+}
+
 /* Silence after a SYN that more packets followed is known at once; before that it is not. */
 static void
 one_way_is_told_when_it_is_known(void **state)
@@ -249,6 +273,7 @@ main(void)
 		cmocka_unit_test(silent_flows_blind_no_others),
 		cmocka_unit_test(fragments_share_the_verdict),
 		cmocka_unit_test(quic_hellos_are_read_until_the_server_goes_on),
+		cmocka_unit_test(h2_requests_behind_an_upload),
 		cmocka_unit_test(one_way_is_told_when_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

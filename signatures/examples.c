@@ -138,7 +138,10 @@ run_no_match(struct run *r, const char *where, const struct pack_example *e)
 	struct flow flow;
 
 	r->figures->no_match++;
-	(void)make_flow(e, &flow);
+	if (!make_flow(e, &flow)) {
+		failed(r, where, "no match", "a value that no flow shows");
+		return;
+	}
 	sig_match(r->rules, r->scratch, flow.facts, flow.n, &result);
 	for (unsigned i = 0; i < result.n_hits; i++) {
 		const char *id = sig_ruleset_info(r->rules, result.hits[i].sig)->id;

@@ -136,13 +136,14 @@ examples_run(void **state)
 	    "    - {host: b.vendor.com}\n"
 	    "    - {http_host: x.dl.vendor.com, path: /other, user_agent: Agent}\n"
 	    "    - {host: a.vendor.com}\n"
-	    "    - {host: a.vendor.com, signature: s}\n");
+	    "    - {host: a.vendor.com, signature: s}\n"
+	    "    - {host: '*.vendor.com'}\n");
 
 	(void)state;
 	f = run(bent, &d);
 	assert_int_equal(f.match, 7);
-	assert_int_equal(f.no_match, 4);
-	assert_int_equal(f.failed, 5);
+	assert_int_equal(f.no_match, 5);
+	assert_int_equal(f.failed, 6);
 	assert_string_equal(d.msgs[0].text, "t.yaml:30:7: example fails: expected s, got no match");
 	assert_string_equal(
 	    d.msgs[1].text, "t.yaml:31:7: example fails: expected other/s, got t/s");
@@ -152,6 +153,8 @@ examples_run(void **state)
 	    d.msgs[3].text, "t.yaml:36:7: example fails: expected no match, got t/s");
 	assert_string_equal(
 	    d.msgs[4].text, "t.yaml:37:7: example fails: expected no match, got t/s");
+	assert_string_equal(d.msgs[5].text,
+	    "t.yaml:38:7: example fails: expected no match, got a value that no flow shows");
 	sig_diag_free(&d);
 	free(bent);
 }

@@ -7,7 +7,6 @@
 
 enum { SYN = 2, ACK = 16 };
 enum {
-	PAYLOAD_FACT_MAX = 256,
 	DNS_PORT = 53,
 	LATE_BYTES = 8192,
 	LATE_PACKETS = 32,
@@ -217,7 +216,7 @@ payload_fact(struct clf_visit *v, struct clf_ctx *c, unsigned dir)
 	}
 	stream = clf_stream_view(c->stream[dir]);
 	size_t n = sig_bytes_left(&stream);
-	clf_add_fact(c, field, stream.p, n < PAYLOAD_FACT_MAX ? n : PAYLOAD_FACT_MAX,
+	clf_add_fact(c, field, stream.p, n < SIG_PAYLOAD_MAX ? n : SIG_PAYLOAD_MAX,
 	    clf_packet_number(v->f), CLF_GROUP_ALL);
 }
 

@@ -3,7 +3,7 @@
 #include "classifier/engine_state.h"
 
 enum {
-	PAYLOAD_FACT_MAX = 256,
+	AGENT_FACT_MAX = 256,
 	DECRYPTS_MAX = 16, /* of one datagram: more packets are no client's */
 	QUIC_TRIES = 8,
 	QUIC_WATCHED = 32,
@@ -123,7 +123,7 @@ payload_fact(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 
 	if (c->data_packets[v->dir] != 1 || !(v->e->fields & (1u << field)))
 		return;
-	clf_add_fact(c, field, datagram.p, n < PAYLOAD_FACT_MAX ? n : PAYLOAD_FACT_MAX,
+	clf_add_fact(c, field, datagram.p, n < SIG_PAYLOAD_MAX ? n : SIG_PAYLOAD_MAX,
 	    clf_packet_number(v->f), CLF_GROUP_ALL);
 }
 
@@ -143,8 +143,8 @@ read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes datagram)
 		clf_add_name(c, SIG_F_HTTP_HOST, &r->host, packet, CLF_GROUP_ALL);
 	if (r->user_agent_len != 0)
 		clf_add_fact(c, SIG_F_USER_AGENT, r->user_agent,
-		    r->user_agent_len < PAYLOAD_FACT_MAX ? r->user_agent_len : PAYLOAD_FACT_MAX,
-		    packet, CLF_GROUP_ALL);
+		    r->user_agent_len < AGENT_FACT_MAX ? r->user_agent_len : AGENT_FACT_MAX, packet,
+		    CLF_GROUP_ALL);
 }
 
 /* Google's own QUIC, up to Q046: the hello is in clear. */

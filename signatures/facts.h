@@ -37,6 +37,9 @@ enum sig_field {
 	SIG_F_MAX
 };
 
+/* Of a direction's first bytes no more are looked at. */
+enum { SIG_PAYLOAD_MAX = 256 };
+
 /* What the product does with the flow. */
 enum sig_function {
 	SIG_FN_NONE,

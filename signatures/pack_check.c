@@ -13,7 +13,7 @@
 #include "signatures/pattern.h"
 #include "signatures/value.h"
 
-enum { PAYLOAD_MAX = 256, OFFSET_MAX = 1024, NEAR_MAX = 1000 };
+enum { NEAR_MAX = 1000 };
 
 enum { OWN_NAMES = 256 };
 
@@ -277,18 +277,22 @@ check_matcher(
 static void
 check_payload(struct check *c, const struct place *where, const struct pack_payload *p)
 {
-	uint8_t bytes[PAYLOAD_MAX], mask[PAYLOAD_MAX];
+	uint8_t bytes[SIG_PAYLOAD_MAX], mask[SIG_PAYLOAD_MAX];
+	size_t len = p->text ? strlen(p->text) : 0;
 	const char *why;
+	int n = p->hex ? sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why) : 0;
 
 	if (!p->hex == !p->text)
 		FAULT(c, where, "a payload needs either 'hex' or 'text'");
-	else if (p->hex && sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why) < 0)
+	else if (n < 0)
 		FAULT(c, where, "payload '%s' %s", p->hex, why);
 	else if (p->hex && strspn(p->hex, "? ") == strlen(p->hex))
 		FAULT(c, where, "payload '%s' says nothing", p->hex);
-	if (p->offset > OFFSET_MAX)
-		FAULT(c, where, "offset %u is beyond %d: only the first bytes are looked at",
-		    p->offset, OFFSET_MAX);
+	len += n > 0 ? (size_t)n : 0;
+	if (p->offset > SIG_PAYLOAD_MAX || len > SIG_PAYLOAD_MAX - p->offset)
+		FAULT(c, where,
+		    "%zu bytes at offset %u: only the first %d bytes of a direction are looked at",
+		    len, p->offset, SIG_PAYLOAD_MAX);
 }
 
 /* The strongest grade of evidence in an entry; SIG_CONF_NONE when it is empty. */

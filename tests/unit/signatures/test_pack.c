@@ -84,7 +84,11 @@ static const struct {
 	{ "- host: a.vendor.com", "- payload: [{hex: 'de', text: x}]",
 	    "t.yaml:20:19: a payload needs either 'hex' or 'text'" },
 	{ "- host: a.vendor.com", "- payload: [{offset: 5000, text: x}]",
-	    "t.yaml:20:19: offset 5000 is beyond 1024: only the first bytes are looked at" },
+	    "t.yaml:20:19: 1 bytes at offset 5000: only the first 256 bytes of a direction are "
+	    "looked at" },
+	{ "- host: a.vendor.com", "- payload: [{offset: 253, hex: 'ca fe ba be'}]",
+	    "t.yaml:20:19: 4 bytes at offset 253: only the first 256 bytes of a direction are "
+	    "looked at" },
 	{ "- host: a.vendor.com", "- ja3: ABC",
 	    "t.yaml:20:14: 'ABC' is no JA3: 32 lower-case hex digits" },
 	{ "- host: a.vendor.com", "- ja4: t13d",
@@ -159,6 +163,7 @@ static const struct {
 	{ "- host: a.vendor.com", "- path: 're:^/defs/[0-9]+'\n        user_agent: Agent/" },
 	{ "- host: a.vendor.com",
 	    "- payload: [{hex: 'de \?\? ef'}, {offset: 8, text: OK, dir: down}]" },
+	{ "- host: a.vendor.com", "- payload: [{offset: 252, hex: 'ca fe ba be'}]" },
 	{ "- host: a.vendor.com",
 	    "- host: a.vendor.com\nexamples: {match: [{host: a.vendor.com, signature: t/s}]}" },
 };

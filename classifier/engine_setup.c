@@ -215,6 +215,10 @@ clf_engine_set_rules(
 	engine->rules = rules;
 	engine->policy = policy;
 	engine->fields = rules ? sig_ruleset_fields(rules) : 0;
+	for (unsigned dir = 0; dir < 2; dir++)
+		engine->reach[dir] = (uint16_t)(rules ? sig_ruleset_payload_reach(
+							    rules, dir == CLF_DOWN)
+						      : 0);
 	engine->weighed.info = NULL;
 	return 0;
 }

@@ -173,7 +173,8 @@ struct clf_engine {
 	const struct sig_ruleset *rules;
 	const struct clf_policy *policy;
 	struct sig_scratch *scratch;
-	uint32_t fields; /* sig_ruleset_fields() */
+	uint32_t fields;   /* sig_ruleset_fields() */
+	uint16_t reach[2]; /* sig_ruleset_payload_reach(), up and down */
 	uint32_t max_sig;
 
 	/* --- contexts --- */
@@ -266,6 +267,8 @@ void clf_keep_streams(struct clf_engine *e, struct clf_ctx *c);
 /* Reads what the initiator's prefix still holds. */
 void clf_read_on(struct clf_visit *v, struct clf_ctx *c);
 void clf_forget_down(struct clf_visit *v, struct clf_ctx *c);
+/* Signatures look at more of a direction's first bytes than have come. */
+bool clf_wants_payload(const struct clf_engine *e, const struct clf_ctx *c, unsigned dir);
 void clf_inspect_udp(struct clf_visit *v, struct clf_ctx *c);
 bool clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);
 void clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream);

@@ -208,10 +208,11 @@ unknown_is_over(const struct clf_engine *e, const struct clf_ctx *c, uint8_t pro
 	/* Of a stream, only what could be read counts: its first bytes may come last. */
 	unsigned packets = protocol == TCP ? c->reads : c->data_packets[0] + c->data_packets[1];
 	bool wants_ndpi = e->config.ndpi != CLF_NDPI_OFF && !c->ndpi_done;
-	bool wants_payload = (e->fields & (1u << SIG_F_PAYLOAD)) != 0 &&
-			     c->data_packets[CLF_UP] == 0;
-	bool wants_answer = (e->fields & (1u << SIG_F_PAYLOAD_DOWN)) != 0 &&
-			    c->data_packets[CLF_DOWN] == 0;
+	/* A stream may be cut anywhere; of datagrams the first says all. */
+	bool wants_payload = protocol == TCP ? clf_wants_payload(e, c, CLF_UP)
+					     : e->reach[CLF_UP] && c->data_packets[CLF_UP] == 0;
+	bool wants_answer = protocol == TCP ? clf_wants_payload(e, c, CLF_DOWN)
+					    : e->reach[CLF_DOWN] && c->data_packets[CLF_DOWN] == 0;
 
 	if (protocol == TCP && is_early(c, packets))
 		return false;

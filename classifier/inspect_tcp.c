@@ -201,23 +201,76 @@ wants(const struct clf_visit *v, const struct clf_ctx *c)
 	return !c->server_done;
 }
 
-/* The first bytes of a direction, where a signature looks at them. */
+static struct clf_fact *
+payload_of(const struct clf_ctx *c, unsigned dir)
+{
+	enum sig_field field = dir == CLF_UP ? SIG_F_PAYLOAD : SIG_F_PAYLOAD_DOWN;
+
+	for (unsigned i = 0; i < c->n_facts; i++) {
+		if (c->facts[i].field == field)
+			return (struct clf_fact *)&c->facts[i];
+	}
+	return NULL;
+}
+
+bool
+clf_wants_payload(const struct clf_engine *e, const struct clf_ctx *c, unsigned dir)
+{
+	const struct clf_fact *f = e->reach[dir] ? payload_of(c, dir) : NULL;
+
+	return e->reach[dir] && (!f || f->len < e->reach[dir]);
+}
+
+/* Where the next fact's bytes begin: as far as this one may grow. */
+static size_t
+room_of(const struct clf_ctx *c, const struct clf_fact *f)
+{
+	unsigned end = c->fact_text;
+
+	for (unsigned i = 0; i < c->n_facts; i++) {
+		if (c->facts[i].off > f->off && c->facts[i].off < end)
+			end = c->facts[i].off;
+	}
+	return end - f->off;
+}
+
+/*
+ * The first bytes of a direction, where a signature looks at them. As far as any looks, the next
+ * segments' are added to those of the first, so that no cut matters.
+ */
 static void
 payload_fact(struct clf_visit *v, struct clf_ctx *c, unsigned dir)
 {
 	enum sig_field field = dir == CLF_UP ? SIG_F_PAYLOAD : SIG_F_PAYLOAD_DOWN;
-	struct sig_bytes stream;
+	struct sig_bytes stream = clf_stream_view(c->stream[dir]);
+	size_t n = sig_bytes_left(&stream), reach = v->e->reach[dir];
+	struct clf_fact *f = payload_of(c, dir);
 
-	if (!(v->e->fields & (1u << field)))
+	if (reach == 0 || n == 0)
 		return;
-	for (unsigned i = 0; i < c->n_facts; i++) {
-		if (c->facts[i].field == field)
-			return;
+	if (n > SIG_PAYLOAD_MAX)
+		n = SIG_PAYLOAD_MAX;
+	if (!f) {
+		unsigned before = c->n_facts;
+
+		clf_add_fact(c, field, stream.p, n, clf_packet_number(v->f), CLF_GROUP_ALL);
+		if (n < reach && c->n_facts > before &&
+		    reach - n <= (size_t)(CLF_FACT_TEXT - c->fact_text))
+			c->fact_text = (uint16_t)(c->fact_text + reach - n);
+		return;
 	}
-	stream = clf_stream_view(c->stream[dir]);
-	size_t n = sig_bytes_left(&stream);
-	clf_add_fact(c, field, stream.p, n < SIG_PAYLOAD_MAX ? n : SIG_PAYLOAD_MAX,
-	    clf_packet_number(v->f), CLF_GROUP_ALL);
+	/* What was read of it before may be gone from the stream. */
+	if (f->len >= reach || n <= f->len ||
+	    memcmp(c->facts_bytes + f->off, stream.p, f->len) != 0)
+		return;
+	if (n > room_of(c, f))
+		n = room_of(c, f);
+	if (n <= f->len)
+		return;
+	memcpy(c->facts_bytes + f->off, stream.p, n);
+	f->len = (uint16_t)n;
+	f->packet = clf_packet_number(v->f);
+	c->fresh = 1;
 }
 
 static void
@@ -291,9 +344,13 @@ take_data(struct clf_visit *v, struct clf_ctx *c)
 	struct sig_bytes after = clf_stream_view(*s);
 	/* Mid-stream, and an earlier part came later: nothing that was thought of it holds. */
 	if (clf_stream_restarted(*s) && !c->decided && !c->hello && c->requests == 0) {
+		struct clf_fact *f = payload_of(c, v->dir);
+
 		c->reader = CLF_READ_START;
 		c->not_mine = 0;
 		c->need[v->dir] = 0;
+		if (f)
+			f->len = 0;
 	}
 	size_t grown = sig_bytes_left(&after) - sig_bytes_left(&before);
 	if (grown == 0) /* bytes came again and disagreed: the other reading may be told */

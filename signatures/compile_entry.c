@@ -52,12 +52,15 @@ static struct expr_want
 payload_want(struct build *b, const struct pack_payload *p)
 {
 	uint8_t bytes[BYTES_MAX], mask[BYTES_MAX];
+	uint16_t *reach = &b->rules->payload_reach[p->dir == PACK_DOWN];
 	const char *why;
-	int n;
+	int n = p->text ? (int)strlen(p->text)
+			: sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why);
 
+	if (n > 0 && p->offset + (unsigned)n > *reach)
+		*reach = (uint16_t)(p->offset + (unsigned)n);
 	if (p->text)
-		return literal_of(b, p->text, strlen(p->text), (int32_t)p->offset);
-	n = sig_value_hex(p->hex, bytes, mask, sizeof(bytes), &why);
+		return literal_of(b, p->text, (size_t)n, (int32_t)p->offset);
 	if (n > 0 && !memchr(mask, 0, (size_t)n))
 		return literal_of(b, bytes, (size_t)n, (int32_t)p->offset);
 	return (struct expr_want){ .text = n < 0 ? NULL

@@ -222,6 +222,7 @@ struct sig_ruleset {
 	uint32_t n_sigs;
 	uint32_t n_all; /* with the refined ones, which follow */
 	uint32_t fields;
+	uint16_t payload_reach[2]; /* by direction: see sig_ruleset_payload_reach() */
 	struct arena_block *arena; /* whatever infos, hosts and texts point into */
 	char digest[65];
 	char *origin;

@@ -37,6 +37,12 @@ sig_ruleset_fields(const struct sig_ruleset *rules)
 	return rules->fields;
 }
 
+unsigned
+sig_ruleset_payload_reach(const struct sig_ruleset *rules, bool down)
+{
+	return rules->payload_reach[down];
+}
+
 int
 sig_scratch_new(const struct sig_ruleset *rules, struct sig_scratch **ret_scratch)
 {

@@ -104,6 +104,8 @@ const char *sig_ruleset_digest(const struct sig_ruleset *rules); /* sha256 of al
 const char *sig_ruleset_origin(const struct sig_ruleset *rules);
 /* Bit (1u << field) set when any signature looks at that field: lets callers skip work. */
 uint32_t sig_ruleset_fields(const struct sig_ruleset *rules);
+/* How many of the first bytes signatures look at, of the initiator or the responder; 0: none. */
+unsigned sig_ruleset_payload_reach(const struct sig_ruleset *rules, bool down);
 
 /* --- match; no allocation, no lock, bounded time --- */
 

@@ -233,6 +233,49 @@ h2_requests_behind_an_upload(void **state)
 	stop();
 }
 
+/* A payload is the stream's first bytes, not the first segment's. */
+static void
+payloads_may_be_cut_anywhere(void **state)
+{
+	static const char text[] =
+	    "format: 1\npack: own\nversion: 1\nvendor: {name: Own, owner: Own, country: US, "
+	    "as_of: 2026-01-01, source: none}\nproducts: [{id: p, name: P, category: av}]\n"
+	    "signatures:\n"
+	    "  - {id: up, product: p, function: update, confidence: high, source: none, "
+	    "reviewed: 2026-01-01, match: [{payload: [{offset: 2, text: FROMCLIENT}]}]}\n"
+	    "  - {id: down, product: p, function: update, confidence: high, source: none, "
+	    "reviewed: 2026-01-01, match: [{payload: [{text: FROMSERVER, dir: down}]}]}\n";
+	enum { SAID = 20 };
+	static const char said[2][21] = { "..FROMCLIENT, and so", "FROMSERVER, and so on" };
+	struct sig_diag diag = { 0 };
+	struct sig_packs *packs = NULL;
+	struct sig_ruleset *own = NULL;
+	uint16_t port = 40000;
+	(void)state;
+
+	start(NULL);
+	assert_int_equal(sig_packs_load_text("own.yaml", text, strlen(text), &packs, &diag), 0);
+	assert_int_equal(sig_compile(packs, &own, &diag), 0);
+	sig_packs_free(packs);
+	assert_int_equal(clf_engine_set_rules(engine, own, policy), 0);
+	for (unsigned down = 0; down < 2; down++) {
+		for (unsigned cut = 1; cut <= SAID; cut += 3, port++) {
+			unsigned before = (unsigned)clf_engine_stats(engine)->flows_matched;
+
+			shake_hands(port, 9000);
+			if (down)
+				(void)tcp(true, port, 9000, ACK, 1, "hello", 5);
+			for (uint32_t at = 0; at < SAID; at += cut)
+				(void)tcp(!down, port, 9000, ACK, (down ? 7 : 1) + at,
+				    said[down] + at, SAID - at < cut ? SAID - at : cut);
+			assert_int_equal(clf_engine_stats(engine)->flows_matched, before + 1);
+		}
+	}
+	assert_int_equal(clf_engine_set_rules(engine, rules, policy), 0);
+	sig_ruleset_free(own);
+	stop();
+}
+
 /* Silence after a SYN that more packets followed is known at once; before that it is not. */
 static void
 one_way_is_told_when_it_is_known(void **state)
@@ -274,6 +317,7 @@ main(void)
 		cmocka_unit_test(fragments_share_the_verdict),
 		cmocka_unit_test(quic_hellos_are_read_until_the_server_goes_on),
 		cmocka_unit_test(h2_requests_behind_an_upload),
+		cmocka_unit_test(payloads_may_be_cut_anywhere),
 		cmocka_unit_test(one_way_is_told_when_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,16 +159,17 @@ dp_kernel_check_mtu(const struct dp_port *p, unsigned mtu, unsigned room, struct
 	/* net_af_packet's own; and before its frames: a header, and what aligns IP. */
 	enum { RING_FRAME = 2048, RING_BEFORE = 66, XDP_HEADROOM = 256, ETHERNET_AND_TAG = 18 };
 	char name[IFNAMSIZ], size[16];
-	unsigned long holds;
+	unsigned long holds, ring = RING_FRAME;
 
 	if (p->peer == DP_NO_PORT || !dp_kernel_is(p) || !config_name(p, name))
 		return 0;
-	if (strcmp(p->driver, "net_af_xdp") == 0)
+	if (strcmp(p->driver, "net_af_xdp") == 0) {
 		holds = room - RTE_PKTMBUF_HEADROOM - XDP_HEADROOM;
-	else if (dp_device_arg(p->device, "framesz", 0, size, sizeof(size)))
-		holds = strtoul(size, NULL, 10) - RING_BEFORE;
-	else
-		holds = RING_FRAME - RING_BEFORE;
+	} else {
+		if (dp_device_arg(p->device, "framesz", 0, size, sizeof(size)))
+			ring = strtoul(size, NULL, 10);
+		holds = ring > RING_BEFORE ? ring - RING_BEFORE : 0;
+	}
 	mtu = mtu != 0 ? mtu : dp_kernel_mtu(p);
 	if (mtu + ETHERNET_AND_TAG <= holds)
 		return 0;

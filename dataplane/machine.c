@@ -47,10 +47,12 @@ check_cpus(const struct dp_config *config, struct sig_diag *diag)
 			    may);
 }
 
+/* By DPDK's name, or by the kernel's interface: sent out where it came in, a frame would go round.
+ */
 static void
 check_twice(const struct dp_config *config, struct sig_diag *diag)
 {
-	char names[2 * DP_LINKS_MAX][NAME_MAX_LEN];
+	char names[2 * DP_LINKS_MAX][NAME_MAX_LEN], ifaces[2 * DP_LINKS_MAX][NAME_MAX_LEN];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < config->links_count; i++) {
@@ -60,10 +62,15 @@ check_twice(const struct dp_config *config, struct sig_diag *diag)
 			if (n == 2 * DP_LINKS_MAX ||
 			    dp_device_name(device, names[n], NAME_MAX_LEN) == 0)
 				continue;
+			if (!dp_device_arg(device, "iface", 0, ifaces[n], NAME_MAX_LEN))
+				ifaces[n][0] = '\0';
 			for (unsigned j = 0; j < n; j++)
 				if (strcmp(names[j], names[n]) == 0)
 					sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
 					    "links[%u]: device %s is given twice", i, names[n]);
+				else if (ifaces[n][0] != '\0' && strcmp(ifaces[j], ifaces[n]) == 0)
+					sig_diag_add(diag, SIG_ERROR, NULL, 0, 0,
+					    "links[%u]: interface %s is given twice", i, ifaces[n]);
 			n++;
 		}
 	}

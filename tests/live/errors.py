@@ -55,6 +55,7 @@ def main():
             (base + ["--mirror", "lo"], 1, r"it is an interface of the kernel: say net_af_xdp0,iface=lo"),
             (base + ["--mirror", "net_null0", "--lcores", "900"], 2, r"there is no CPU 900 for us, only [0-9]"),
             (base + ["--pair", "net_null0,net_null0"], 2, r"device net_null0 is given twice"),
+            (base + ["--pair", "net_af_packet0,iface=lo net_af_packet1,iface=lo"], 2, r"interface lo is given twice"),
             (base + ["--mirror", "0000:fe:1f.7"], 1, r"device 0000:fe:1f.7 cannot be opened: no such PCI device"),
             (base + ["--mirror", "!"], 2, r'links\[0\].mirror: "!" is no DPDK device string'),
             (base, 2, r"no ports: "),

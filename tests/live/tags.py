@@ -55,9 +55,11 @@ def ping(w, size, net):
     return " 0% packet loss" in r.stdout
 
 
-def too_long(driver, mtu):
+def too_long(driver, mtu, frames=""):
     """Frames that the port would cut or lose: told at the start, with what to do."""
     w = Wire(driver, 1)
+    if frames:
+        w.devices = lambda: [f"net_{driver}{i},iface=p{i},{frames}" for i in (0, 1)]
     for port in ("p0", "p1"):
         sh("ip", "-n", w.ns("mid"), "link", "set", port, "mtu", mtu)
     w.start(expect_ready=False)
@@ -70,6 +72,7 @@ def main():
     driver = sys.argv[1]
     if driver == "af_packet":
         too_long("af_packet", "9000")
+        too_long("af_packet", "1500", "framesz=64,blocksz=4096")
         too_long("af_xdp", "1950")
     w = Wire(driver, int(sys.argv[2]), mtu=9000 if driver == "af_packet" else 1500)
     w.policy("enforce", RULE)

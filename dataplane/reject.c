@@ -50,14 +50,28 @@ fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
-/* A flow that can be answered: not in a tunnel, not a fragment, layer 2 as it came. */
+/* Not the network, nobody, a loop or many (RFC 1122 3.2.1.3, RFC 4291 2.5). */
+static bool
+one_host(const struct clf_pkt *p, const uint8_t *address)
+{
+	static const uint8_t none[15];
+
+	if (p->ip_version == 6)
+		return address[0] != 0xff && memcmp(address, none, sizeof(none)) != 0;
+	return address[0] != 0 && address[0] != 127 && address[0] < 224;
+}
+
+/* A flow that can be answered: not in a tunnel, not a fragment, between two hosts, layer 2 as it
+ * came, which holds no length (IEEE 802.3 3.2.6). */
 static bool
 answerable(const struct clf_frame *frame, struct clf_pkt *p)
 {
 	clf_parse_frame(frame, 0, p);
 	return p->parse == CLF_P_OK && p->depth == 0 && p->tunnel == CLF_TUN_NONE &&
 	       frame->link == CLF_LINK_ETHERNET && p->l2_len >= ETH_LEN &&
-	       p->l2_len <= ETH_LEN + 12 && p->data == frame->data && p->l3_off == p->l2_len;
+	       p->l2_len <= ETH_LEN + 12 && p->data == frame->data && p->l3_off == p->l2_len &&
+	       p->data[12] >= 6 && (p->data[6] & 1) == 0 && one_host(p, clf_pkt_src(p)) &&
+	       one_host(p, clf_pkt_dst(p));
 }
 
 /* Layer 2 and IP of an answer with `len` bytes behind the IP header. back: towards the sender. */
@@ -151,21 +165,13 @@ dp_reject_rst_on(const struct clf_frame *frame, uint8_t out[static DP_REJECT_MAX
 	return rst(&p, out, false);
 }
 
-/* Never to a broadcast or multicast, nor about one (RFC 1122 3.2.2, RFC 4443 2.4). */
-static bool
-multicast(const struct clf_pkt *p)
-{
-	const uint8_t *dst = clf_pkt_dst(p);
-
-	return (p->data[0] & 1) != 0 || (p->ip_version == 6 ? dst[0] == 0xff : dst[0] >= 224);
-}
-
 unsigned
 dp_reject_unreachable(const struct clf_frame *frame, uint8_t out[static DP_REJECT_MAX])
 {
 	struct clf_pkt p;
 
-	if (!answerable(frame, &p) || p.protocol != IPPROTO_UDP || multicast(&p))
+	/* Nor about what was sent to all on the link (RFC 1122 3.2.2, RFC 4443 2.4). */
+	if (!answerable(frame, &p) || p.protocol != IPPROTO_UDP || (p.data[0] & 1) != 0)
 		return 0;
 	bool v6 = p.ip_version == 6;
 	unsigned quote = p.len - p.l3_off, most = v6 ? ICMP6_QUOTE : ICMP4_QUOTE;

@@ -65,8 +65,8 @@ test_unreachable(void **state)
 	expect(dp_reject_unreachable, udp6, udp6_back);
 }
 
-/* No answer to a reset (RFC 9293 3.5.2), to a multicast, to what is in a tunnel, to another
- * protocol. */
+/* No answer to a reset (RFC 9293 3.5.2), to or about what is not one host (RFC 1122 3.2.2), to what
+ * is in a tunnel, to another protocol, or where layer 2 says how long the frame is. */
 static void
 test_no_answer(void **state)
 {
@@ -77,6 +77,15 @@ test_no_answer(void **state)
 	expect(dp_reject_rst_back, gre, NULL);
 	expect(dp_reject_rst_back, udp4, NULL);
 	expect(dp_reject_unreachable, tcp4, NULL);
+	const char *from[] = { from_many4, from_all4, from_none4, from_many6, from_none6,
+		from_group };
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
+		expect(dp_reject_unreachable, from[i], NULL);
+	const char *tcp[] = { syn_to_many, syn_from_many, snap };
+	for (size_t i = 0; i < sizeof(tcp) / sizeof(tcp[0]); i++) {
+		expect(dp_reject_rst_back, tcp[i], NULL);
+		expect(dp_reject_rst_on, tcp[i], NULL);
+	}
 }
 
 /* Every cut of a frame: no answer or a whole one, never a read past the end (sanitizers watch). */

@@ -204,6 +204,8 @@ void ctl_nothing(const struct ctl_common *c, const char *where);
 /* Flushes stdout: `code`, or CTL_FAILED with a message when it could not be written. A reader that
  * went away is no failure. */
 int ctl_finish(int code);
+/* Nobody will read what goes to stdout from now on. */
+bool ctl_reader_gone(void);
 /* Gathered faults of the user's files, on stderr. */
 int ctl_diag(const struct sig_diag *diag, int code);
 

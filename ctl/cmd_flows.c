@@ -212,7 +212,7 @@ run(int argc, char **argv)
 		if (!f.follow || f.closed || code != CTL_OK)
 			break;
 		ctl_print_flush(f.print);
-		if (ferror(stdout))
+		if (ferror(stdout) || ctl_reader_gone())
 			break;
 		usleep(300 * 1000);
 	} while (true);

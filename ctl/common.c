@@ -278,10 +278,8 @@ ctl_nothing(const struct ctl_common *c, const char *where)
 	ctl_note_unknown(c->packs, c->filter.product, false);
 }
 
-/* Has the reader of stdout gone away? An earlier write may have met the error and lost its errno.
- */
-static bool
-reader_gone(void)
+bool
+ctl_reader_gone(void)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
@@ -294,7 +292,8 @@ ctl_finish(int code)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	if (errno == EPIPE || reader_gone())
+	/* An earlier write may have met the error and lost its errno. */
+	if (errno == EPIPE || ctl_reader_gone())
 		return code;
 	ctl_error("cannot write the output: %s",
 	    errno ? strerror(errno) : "No space left, or an I/O error");

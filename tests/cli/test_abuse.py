@@ -138,6 +138,17 @@ except BrokenPipeError:
         rc, err = self.shell("timeout 60 python3 endless.py | $PH scan --flows --json - | head -n 1 >&2; exit ${PIPESTATUS[0]}")
         self.assertEqual((rc, json.loads(err.splitlines()[0])["vendor"]), (7, "Acme"), err)
 
+    def test_a_follower_whose_reader_left(self):
+        """Nothing more comes, so nothing would be written that could fail."""
+        env = {**os.environ, "PHONEHOME_PACKS": self.path("packs")}
+        with subprocess.Popen([command.BIN, "flows", "--follow", "--json", "--store", self.db], stdout=subprocess.PIPE, env=env) as p:
+            self.assertIn(b"10.0.0.1", p.stdout.readline())
+            p.stdout.close()
+            try:
+                self.assertEqual(p.wait(timeout=60), 0)
+            finally:
+                p.kill()
+
     def test_captures(self):
         def one(name, data, *, code=1, has=""):
             out, err = self.run_it("scan", "--flows", "--json", self.write(name, data), code=code)

@@ -160,7 +160,7 @@ ready(struct rds *r)
 	/* it had more than it has: all rows must be told again */
 	if (r->top.ms < r->acked.ms || (r->top.ms == r->acked.ms && r->top.seq < r->acked.seq))
 		r->store->wants_rows = true;
-	r->acked = (struct rds_id){ 0, 0 };
+	r->acked = r->top;
 	r->state = RDS_READY;
 	r->hops = 0;
 	r->backoff_ms = 0;

@@ -350,6 +350,25 @@ test_ids_after_the_stream(void **state)
 	store_close(store);
 }
 
+/* What it had when we came, and has no more, was lost as much as what we gave it ourselves. */
+static void
+test_what_was_there_is_gone(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	server.top = "1796207400000-3";
+	server.cuts = 1;
+	store = open_as(STORE_WRITE, "", "");
+	put(store, 1);
+	(void)flush_until(store, 0, "redis"); /* cut before it confirmed anything */
+	assert_false(store->wants_rows);
+	server.top = NULL;
+	assert_int_equal(flush_until(store, 1, NULL).stored, 1);
+	assert_true(store->wants_rows);
+	store_close(store);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -485,6 +504,7 @@ main(void)
 		T(test_in_doubt_and_arrived),
 		T(test_in_doubt_and_lost),
 		T(test_ids_after_the_stream),
+		T(test_what_was_there_is_gone),
 		T(test_refusals),
 		T(test_a_reader_is_refused),
 		T(test_enough_of_all_sensors),

@@ -152,15 +152,16 @@ sure_because(const struct clf_event *e)
 static void
 tell_evidence(const struct clf_event *e, unsigned *step)
 {
-	char value[TEXT_MAX];
+	char value[PROTO_EVIDENCE_MAX];
 
 	if (e->n_evidence == 0 && e->name.len > 0)
 		printf("  %u. the name %s was read (%s)\n", (*step)++, show(e, e->name, value),
 		    sig_field_name(e->name_source));
 	for (unsigned i = 0; i < e->n_evidence && i < CLF_EVIDENCE_MAX; i++) {
 		const struct clf_evidence *ev = &e->evidence[i];
+		proto_evidence_text(e, ev, value);
 		printf("  %u. packet %u of the flow showed %s = %s\n", (*step)++, ev->packet,
-		    sig_field_name(ev->field), show(e, ev->value, value));
+		    sig_field_name(ev->field), value);
 	}
 }
 

@@ -36,6 +36,11 @@ int proto_transport_parse(const char *name); /* 0..255 or -EINVAL */
 /* Textual address of the event's src or dst ("" when it has none). out: INET6_ADDRSTRLEN bytes. */
 void proto_addr_text(const struct clf_event *e, bool dst, char *out);
 
+/* The value of a piece of evidence, printable; an address as people write it. */
+enum { PROTO_EVIDENCE_MAX = 4 * CLF_TEXT_MAX + 1 };
+void proto_evidence_text(
+    const struct clf_event *e, const struct clf_evidence *ev, char out[static PROTO_EVIDENCE_MAX]);
+
 /* Undoes sig_text_escape(). out holds strlen(in) bytes at most; -EINVAL on a broken escape. */
 int proto_unescape(const char *in, uint8_t *out, size_t *ret_len);
 /* A copy that is printable ASCII whatever came: backslashes are kept, other bytes become `\xHH`. */

@@ -185,16 +185,25 @@ flags_json(uint32_t flags)
 	return a;
 }
 
+void
+proto_evidence_text(
+    const struct clf_event *e, const struct clf_evidence *ev, char out[static PROTO_EVIDENCE_MAX])
+{
+	const uint8_t *p = clf_event_str(e, ev->value);
+
+	if (ev->field == SIG_F_ADDRESS && (ev->value.len == 4 || ev->value.len == 16) &&
+	    inet_ntop(ev->value.len == 4 ? AF_INET : AF_INET6, p, out, PROTO_EVIDENCE_MAX))
+		return;
+	sig_text_escape(out, PROTO_EVIDENCE_MAX, p, ev->value.len);
+}
+
 static json_t *
 evidence_value(const struct clf_event *e, const struct clf_evidence *ev)
 {
-	const uint8_t *p = clf_event_str(e, ev->value);
-	char ip[INET6_ADDRSTRLEN];
+	char text[PROTO_EVIDENCE_MAX];
 
-	if (ev->field == SIG_F_ADDRESS && (ev->value.len == 4 || ev->value.len == 16) &&
-	    inet_ntop(ev->value.len == 4 ? AF_INET : AF_INET6, p, ip, sizeof(ip)))
-		return json_string(ip);
-	return escaped(p, ev->value.len);
+	proto_evidence_text(e, ev, text);
+	return json_string(text);
 }
 
 static json_t *

@@ -115,6 +115,11 @@ class Store(command.Command):
             self.assertIn("[2001:db8::a]:40000 -> [2001:db8::b]:443", self.run_it("why", flow, "--store", self.path("6.db"))[0])
         for none in ("10.0.0.11:42000x", "10.0.0.11:99999", "[10.0.0.11]:42000", "2001:db8::a:40000", "-", "update.zeta-edr.co"):
             self.error("why", none, "--store", self.db, code=1, has=f"nothing is known of {none}")
+        self.write("packs/zeta.yaml", command.OTHER.replace("host: update.zeta-edr.com", "address: [203.0.113.0/24]")
+                   .replace("confidence: high", "confidence: medium"))
+        bare = self.write("b.pcap", wire.pcap(wire.stream("10.0.0.1", 40000, "203.0.113.1", 443, b"x" * 40)))
+        self.run_it("scan", "--json", "--store", self.path("b.db"), bare)
+        self.assertIn("showed address = 203.0.113.1\n", self.run_it("why", "10.0.0.1", "--store", self.path("b.db"))[0])
         pack = command.PACK.replace("name: Acme EDR", 'name: "Acme \\u5b89\\u5168"').replace("confidence: high", "confidence: medium")
         self.write("packs/acme.yaml", pack)
         self.run_it("scan", "--json", "--store", self.path("w.db"), self.path("1.pcap"))

@@ -77,6 +77,7 @@ static int open_writer(struct store *store, struct lite *l, struct sig_diag *dia
 static int open_reader(struct store *store, struct lite *l, struct sig_diag *diag);
 
 static const struct store_ops lite_ops = {
+	.begin = lite_begin,
 	.flush = lite_flush,
 	.rows = lite_rows,
 	.records = lite_records,

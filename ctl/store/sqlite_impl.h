@@ -19,6 +19,7 @@ struct lite {
 	uint64_t days_trimmed; /* the day at which old days were last deleted */
 };
 
+int lite_begin(struct store *store);
 int lite_flush(struct store *store, unsigned budget_ms);
 int lite_rows(struct store *store, const struct store_filter *f, store_row_fn *fn, void *ctx);
 int lite_records(struct store *store, const struct store_filter *f, char after[64],

@@ -194,6 +194,23 @@ write_out(
 	return rc == SQLITE_DONE && *n_records != 0 ? trim(store, l) : rc;
 }
 
+static bool
+begun(const struct lite *l)
+{
+	return !sqlite3_get_autocommit(l->db);
+}
+
+int
+lite_begin(struct store *store)
+{
+	struct lite *l = store->impl;
+
+	(void)sqlite3_busy_timeout(l->db, (int)store->timeout_ms);
+	if (begun(l) || sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	return lite_error(store, l, "cannot begin to write");
+}
+
 int
 lite_flush(struct store *store, unsigned budget_ms)
 {
@@ -204,10 +221,13 @@ lite_flush(struct store *store, unsigned budget_ms)
 	uint32_t n_rows = 0, n_records = 0;
 	int rc;
 
-	if (!sp->first && !sp->rows && sp->lost_since == 0)
+	if (!sp->first && !sp->rows && sp->lost_since == 0) {
+		if (begun(l))
+			(void)sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 		return 0;
+	}
 	(void)sqlite3_busy_timeout(l->db, (int)wait);
-	if (sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (!begun(l) && sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return lite_error(store, l, "cannot begin to write");
 	rc = write_out(store, l, until_ms, &n_rows, &n_records);
 	if (rc == SQLITE_DONE && sqlite3_exec(l->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
@@ -222,7 +242,7 @@ lite_flush(struct store *store, unsigned budget_ms)
 		return 0;
 	}
 	rc = lite_error(store, l, "cannot write");
-	if (!sqlite3_get_autocommit(l->db))
+	if (begun(l))
 		(void)sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
 }

@@ -45,6 +45,8 @@ void spool_drop_rows(struct spool *s, uint32_t n);
 /* --- the handle --- */
 
 struct store_ops {
+	/* From here to the end of the next flush no other process writes; NULL: cannot be had. */
+	int (*begin)(struct store *store);
 	int (*flush)(struct store *store, unsigned budget_ms);
 	int (*rows)(struct store *store, const struct store_filter *f, store_row_fn *fn, void *ctx);
 	int (*records)(struct store *store, const struct store_filter *f, char after[64],

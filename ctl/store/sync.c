@@ -46,8 +46,11 @@ preload(void *ctx, const struct store_row *row)
 int
 store_sync(struct store *store, struct store_fold *fold, unsigned budget_ms)
 {
-	if (!store->loaded)
-		(void)store_load(store, preload, fold);
+	if (!store->loaded) {
+		/* who else adds to these rows must read them after ours are in */
+		if (!store->ops->begin || store->ops->begin(store) == 0)
+			(void)store_load(store, preload, fold);
+	}
 	store_put_changed(store, fold);
 	return store_flush(store, budget_ms);
 }

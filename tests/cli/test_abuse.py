@@ -104,6 +104,16 @@ os.kill(os.getpid(), 9)"""
         out, _ = self.run_it("scan", "--json", "--vendor", "IRIS", cap, env=locale)
         self.assertEqual([r["vendor"] for r in json.loads(out)], ["Iris"])
 
+    def test_scans_at_once(self):
+        """Each adds to what the others added."""
+        env = {**os.environ, "PHONEHOME_PACKS": self.path("packs")}
+        scans = [subprocess.Popen([command.BIN, "scan", "--store", self.db, self.cap], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, env=env) for _ in range(8)]
+        for s in scans:
+            self.assertEqual((s.wait(), s.communicate()[1].count(b"\n")), (0, 1))
+        row, = self.json("report", "--json", "--store", self.db)
+        self.assertEqual((row["flows"], len(self.lines("flows", "--json", "--store", self.db))), (9, 9))
+
     def test_readers_that_leave_and_full_disks(self):
         policy = self.write("p.yaml", "format: 1\n")
         for verb in ("scan c.pcap", "scan --flows --json c.pcap", "report --store s.db", "report --csv --store s.db",

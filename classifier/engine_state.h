@@ -136,11 +136,18 @@ struct clf_question {
 
 /* --- weighing --- */
 
+struct clf_hints { /* facts about the flow itself, made when it is weighed */
+	struct clf_addr server;
+	char port[16];
+	char label[64];
+};
+
 struct clf_weighed {
 	const struct sig_info *info;
 	struct sig_result match;
 	struct sig_fact facts[CLF_FACTS_MAX]; /* what was matched; evidence indexes point in here */
 	unsigned n_facts;
+	struct clf_hints hints; /* facts point in here too */
 	uint8_t confidence;
 	struct clf_policy_answer policy;
 	const uint8_t *name; /* the one that decided */

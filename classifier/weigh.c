@@ -9,12 +9,6 @@
 
 enum { TCP = 6, UDP = 17 };
 
-struct hints { /* facts about the flow itself, made here and now */
-	struct clf_addr server;
-	char port[16];
-	char label[64];
-};
-
 /* The hello's name is an ECH outer one, a hint only; GREASE that cannot be ECH leaves it real. */
 static bool
 is_outer(const struct clf_ctx *c)
@@ -53,9 +47,9 @@ port_text(char out[static 16], uint8_t protocol, uint16_t port)
 }
 
 static void
-put_hints(struct clf_engine *e, uint32_t flow, const struct clf_ctx *c, struct hints *h,
-    struct clf_weighed *w)
+put_hints(struct clf_engine *e, uint32_t flow, const struct clf_ctx *c, struct clf_weighed *w)
 {
+	struct clf_hints *h = &w->hints;
 	const struct clf_flow *f = &e->table.flows[flow];
 	unsigned responder = !f->initiator;
 	bool v6 = (clf_key_kind(f->k[1]) & CLF_KEY_V6) != 0;
@@ -219,7 +213,6 @@ void
 clf_weigh(
     struct clf_engine *e, uint32_t flow, struct clf_ctx *c, uint8_t group, struct clf_weighed *ret)
 {
-	struct hints hints;
 	bool several = recall(e, flow, c);
 
 	ret->info = NULL;
@@ -234,7 +227,7 @@ clf_weigh(
 		if (f->group == group || f->group == CLF_GROUP_ALL)
 			put(ret, f->field, c->facts_bytes + f->off, f->len, f->packet);
 	}
-	put_hints(e, flow, c, &hints, ret);
+	put_hints(e, flow, c, ret);
 	pick_name(c, group, ret);
 	if (ret->n_facts == 0 || !e->rules)
 		return;

@@ -55,6 +55,28 @@ the_first_reason_holds(void **state)
 	stop();
 }
 
+/* Evidence is told after the weighing: what the flow itself gave, its port and address, must still
+ * be there. */
+static void
+what_it_points_at_stays(void **state)
+{
+	static struct clf_ctx c;
+	static struct clf_weighed w;
+	const char *const from = (const char *)&w, *const to = (const char *)(&w + 1);
+	(void)state;
+
+	start(NULL);
+	shake_hands(40000, 443);
+	engine->fields |= 1u << SIG_F_PORT | 1u << SIG_F_ADDRESS;
+	clf_weigh(engine, 1, &c, 0, &w);
+	assert_int_equal(w.n_facts, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true((const char *)w.facts[i].value >= from &&
+			    (const char *)w.facts[i].value + w.facts[i].len <= to);
+	assert_memory_equal(w.facts[0].value, "tcp/443", 7);
+	stop();
+}
+
 static void
 verdicts_have_ranks(void **state)
 {
@@ -110,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_reason_holds),
 		cmocka_unit_test(verdicts_have_ranks),
+		cmocka_unit_test(what_it_points_at_stays),
 		cmocka_unit_test(over_the_crypto_budget_is_unknown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

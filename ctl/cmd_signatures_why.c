@@ -18,14 +18,17 @@ struct why {
 	json_t *list; /* NULL: as text */
 };
 
-/* The pattern of an entry's host keys that matches the name as a TLS server name, or NULL. */
+/*
+ * The pattern of an entry's host keys up to `last` that matches the name, or NULL. A name alone is
+ * judged as a TLS server's, so keys beyond PACK_SNI may fit and still want another sight of it.
+ */
 static const char *
-pattern_of(const struct pack_entry *e, const char *name, size_t len)
+pattern_of(const struct pack_entry *e, enum pack_key last, const char *name, size_t len)
 {
 	const char *best = NULL;
 	uint16_t specificity = 0;
 
-	for (unsigned k = PACK_HOST; k <= PACK_SNI; k++)
+	for (unsigned k = PACK_HOST; k <= last; k++)
 		for (unsigned i = 0; i < e->key[k].n; i++) {
 			struct sig_pattern p;
 			const char *reason;
@@ -152,7 +155,7 @@ say_hits(struct why *w)
 		struct said x = { .id = info->id, .outcome = i ? "lost" : "won" };
 
 		for (unsigned m = 0; s && m < s->match_count && !x.pattern; m++)
-			x.pattern = pattern_of(&s->match[m], w->name, w->len);
+			x.pattern = pattern_of(&s->match[m], PACK_SNI, w->name, w->len);
 		if (s && info->label_of && x.pattern)
 			label_of(w, s, x.pattern, x.label);
 		if (i > 0)
@@ -187,7 +190,7 @@ say_miss(struct why *w, const struct pack *p, const struct pack_signature *s)
 
 	snprintf(id, sizeof(id), "%s/%s", p->id, s->id);
 	for (unsigned m = 0; m < s->match_count; m++) {
-		x.pattern = pattern_of(&s->match[m], w->name, w->len);
+		x.pattern = pattern_of(&s->match[m], PACK_HOST_LAST, w->name, w->len);
 		if (!x.pattern)
 			continue;
 		if (is_hit(w, id))

@@ -72,7 +72,7 @@ def main():
             f.write(PACK)
         os.environ["PHONEHOME_PACKS"] = packs
         names(packs)
-        about()
+        about(packs)
         updates(top, packs)
     print(f"{failures} failures")
     return 1 if failures else 0
@@ -118,7 +118,7 @@ def names(packs):
         check(f"{verb} --help", (code, "examples:" in out, err), (0, True, ""))
 
 
-def about():
+def about(packs):
     code, out, _ = run("list", "--json")
     o = json.loads(out)
     check("list", (code, o["vendors"], o["signatures"], o["packs"][0]["vendor"], o["origin"]),
@@ -136,6 +136,14 @@ def about():
     o = json.loads(run("why", "--json", "shop.acme.ch")[1])
     check("why, excepted", [(r["outcome"], r["reason"]) for r in o["rules"]],
           [("out", "an exception excludes it")])
+    http = os.path.join(os.path.dirname(packs), "http")
+    os.mkdir(http)
+    with open(os.path.join(http, "acme.yaml"), "w") as f:
+        f.write(PACK.replace("{host: dl.acme.ch, path: /d/}", "{http_host: dl.acme.ch, path: /d/}"))
+    o = json.loads(run("why", "--json", "--packs", http, "dl.acme.ch")[1])
+    check("why, another sight of the name", [(r["outcome"], r.get("reason")) for r in o["rules"]],
+          [("won", "no other rule matches"), ("out", "needs more than the name: http_host, path")])
+    shutil.rmtree(http)
     check("why, no name", run("why", "a b")[0], 2)
     o = json.loads(run("show", "--json", "acme/pull")[1])
     check("show", (o["match"], o["confidence"]), ([{"host": ["dl.acme.ch"], "path": ["/d/"]}], "inferred"))

@@ -229,12 +229,14 @@ clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes str
 {
 	struct clf_tls_server *s = &v->e->server;
 	uint32_t packet = clf_packet_number(v->f);
+	/* Decided before a hello came, behind CONNECT or STARTTLS: the certificate is news. */
+	bool told = c->decided && c->hello_sni;
 	enum clf_obs r = clf_tls_server_flight(stream, v->e->join, s);
 
 	if (r == CLF_OBS_MORE) {
 		c->need[CLF_DOWN] = s->need;
 		/* Decided, and the server speaks: a retry would have shown by now. */
-		if (c->decided && s->hello_done && !s->hello_retry)
+		if (told && s->hello_done && !s->hello_retry)
 			c->watch &= (uint8_t)~CLF_WATCH_RETRY;
 		return;
 	}
@@ -244,7 +246,7 @@ clf_read_tls_server(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes str
 		return;
 	}
 	c->watch &= (uint8_t)~CLF_WATCH_RETRY;
-	if (r == CLF_OBS_NOT_MINE || c->decided)
+	if (r == CLF_OBS_NOT_MINE || told)
 		return;
 	bool asked = c->hello_sni && !(c->flags & (CLF_FL_ECH | CLF_FL_ILLEGAL_NAME));
 	for (unsigned i = 0; s->have_cert && !asked && i < s->n_names; i++)

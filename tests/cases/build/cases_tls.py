@@ -505,6 +505,25 @@ def _(cap):
     return [doubtful([OTHER, SECOND], src={'port': p}, flags=['hrr']) for p in (40001, 40002)]
 
 
+@case('tunnel-certificate-name', 'TLS 1.2 without SNI behind STARTTLS, SOCKS and CONNECT: the names of the certificate.')
+def _(cap):
+    talks = (
+        (25, ((0, b'220 mx ESMTP\r\n'), (1, b'EHLO me\r\n'), (0, b'250 STARTTLS\r\n'), (1, b'STARTTLS\r\n'), (0, b'220 go\r\n'))),
+        (1080, ((1, b'\5\1\0'), (0, b'\5\0'), (1, b'\5\1\0\1\xc6\x33\x64\x07\1\xbb'), (0, b'\5\0\0\1' + bytes(6)))),
+        (3128, ((1, http('198.51.100.7:443', method='CONNECT', target='198.51.100.7:443')),
+                (0, b'HTTP/1.1 200 Connection established\r\n\r\n'))))
+    for i, (port, words) in enumerate(talks):
+        c = Tcp(cap, sport=40001 + i, dport=port).open()
+        for up, text in words:
+            (c.up if up else c.down)(text)
+        c.up(tls(None, versions=(0x0303,)))
+        c.down(server_flight12(certificate(VENDOR, [VENDOR])))
+        finish(c)
+    return [{'src': {'port': 40001 + i}, 'names': [VENDOR], 'vendor': 'CrowdStrike', 'confidence': 'strong', 'flags': ['no-sni'],
+             **more} for i, more in enumerate(({'name': VENDOR, 'name_source': 'tls.cert'},) * 2 +
+                                              ({'names': ['198.51.100.7', VENDOR]},))]
+
+
 @case('tls-gap', 'A segment of the hello never came: unknown, and said so.')
 def _(cap):
     c = Tcp(cap).open()

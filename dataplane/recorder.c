@@ -11,7 +11,6 @@
 
 #include "dataplane/recent.h"
 #include "dataplane/records_file.h"
-#include "signatures/base/text.h"
 
 enum {
 	DRAIN_BATCH = 1024,	/* events under one hold of the lock */
@@ -22,11 +21,11 @@ enum {
 	STOP_BUDGET_MS = 3000,
 	STEP_US = 1000000, /* a wall clock further off than this was set by someone */
 	RULES_MAX = 1024,
-	RULE_NAME_MAX = 64,
+	RULE_NAME_MAX = 64, /* as policies may have them */
 };
 
 struct rule_hits {
-	char name[RULE_NAME_MAX];
+	char name[RULE_NAME_MAX + 1];
 	uint64_t hits;
 };
 
@@ -241,11 +240,11 @@ nap(long ns)
 static void
 count_rule(struct dp_recorder *r, const struct clf_event *e)
 {
-	char name[RULE_NAME_MAX];
+	char name[RULE_NAME_MAX + 1] = "";
 
-	if (e->rule.len == 0)
+	if (e->rule.len == 0 || e->rule.len > RULE_NAME_MAX)
 		return;
-	sig_text_escape(name, sizeof(name), clf_event_str(e, e->rule), e->rule.len);
+	memcpy(name, clf_event_str(e, e->rule), e->rule.len);
 	for (unsigned i = 0; i < r->n_rules; i++)
 		if (strcmp(r->rules[i].name, name) == 0) {
 			r->rules[i].hits++;

@@ -89,6 +89,19 @@ class Real(command.Command):
         self.assertTrue(store.startswith("/"), store)
         self.assertEqual(os.path.realpath(store), os.path.realpath(self.path("d.db")))
 
+    def test_hits_of_any_name(self):
+        names = "a" * 64, "n\u00e4\\me"
+        rules = "".join(f"  - {{name: '{n}', match: {{vendor: [{v}]}}, action: drop, state: enforce}}\n"
+                        for n, v in zip(names, ("crowdstrike", "fortinet")))
+        self.start("--policy", self.write("p.yaml", "format: 1\nmode: shadow\nrules:\n" + rules), "--exit-when-drained", "--linger")
+        self.ready()
+        for _ in range(600):
+            if self.ask("status")["result"]["drained"]:
+                break
+            time.sleep(0.1)
+        hits = {r["name"]: r["hits"] for r in self.ask("policy")["result"]["rules"]}
+        self.assertEqual([hits[n] > 0 for n in names], [True, True], hits)
+
     def test_reload_meets_another(self):
         p = self.start()
         self.ready()

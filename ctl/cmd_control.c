@@ -6,6 +6,8 @@
 #include "ctl/source.h"
 #include "ctl/verbs.h"
 
+enum { RELOAD_MS = 120000 }; /* a million patterns on a machine that has other things to do */
+
 static const struct ctl_opt opts[] = { CTL_OPT_SOCKET, CTL_OPT_JSON, CTL_OPT_HELP, { 0 } };
 
 /* Calls and prints: the reply as JSON, or `said`. params are stolen. */
@@ -20,6 +22,8 @@ tell(const struct ctl_common *c, const char *method, json_t *params, const char 
 		json_decref(params);
 		return code;
 	}
+	if (strcmp(method, "reload") == 0)
+		proto_client_wait(daemon, RELOAD_MS);
 	code = ctl_daemon_call(daemon, method, params, &result);
 	proto_client_close(daemon);
 	if (code != CTL_OK)

@@ -88,6 +88,12 @@ proto_client_close(struct proto_client *client)
 	free(client);
 }
 
+void
+proto_client_wait(struct proto_client *client, unsigned timeout_ms)
+{
+	client->timeout_ms = timeout_ms;
+}
+
 static int
 send_all(struct proto_client *c, const char *p, size_t n, int64_t deadline)
 {

@@ -20,6 +20,8 @@ struct proto_fault {
 /* 0, or -errno: -ENOENT no socket, -ECONNREFUSED nobody listens, -EACCES not allowed. */
 int proto_client_open(const char *path, unsigned timeout_ms, struct proto_client **ret_client);
 void proto_client_close(struct proto_client *client);
+/* Another time-out for the calls from here on. */
+void proto_client_wait(struct proto_client *client, unsigned timeout_ms);
 
 /*
  * One request and its reply. params is stolen. 0 and the result (json_decref() it), or -errno with

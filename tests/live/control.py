@@ -6,13 +6,14 @@ import json
 import os
 import random
 import resource
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-from wire import DAEMON, PACKS, ROOT, check, skip, wait_for
+from wire import BUILD, DAEMON, PACKS, ROOT, check, skip, wait_for
 
 CAPTURE = os.path.join(ROOT, "tests/cases/real-clients/input.pcap")
 AS_NOBODY = """
@@ -112,6 +113,7 @@ def main():
             wait_for("the replay's end", lambda: os.path.exists(path) and ask(path, "status")["result"]["drained"], 60)
             echo = Echo()
             abuse(path, p.pid, echo)
+            slow_reload(path, p.pid)
             no_descriptors(path, p.pid)
             echo.close()
             check("result" in ask(path, "stop"), "stop")
@@ -208,6 +210,15 @@ def abuse(path, pid, echo):
     check(memory_kb(pid) - before <= 8192, "memory")
     told = reply(path, b'{"jsonrpc":"2.0","method":"reload"}\n{"jsonrpc":"2.0","id":9,"method":"version"}\n')
     check([json.loads(x)["id"] for x in told.splitlines()] == [9], f"nor has one that takes its time: {told}")
+
+
+def slow_reload(path, pid):
+    """Many packs take their time, and the command waits for them."""
+    command = subprocess.Popen([os.path.join(BUILD, "ctl/phonehome"), "reload", "--socket", path], stdout=subprocess.DEVNULL)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(11)
+    os.kill(pid, signal.SIGCONT)
+    check(command.wait(timeout=150) == 0, "a reload of eleven seconds")
 
 
 def no_descriptors(path, pid):

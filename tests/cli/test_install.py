@@ -46,7 +46,10 @@ class Install(unittest.TestCase):
             pages = set(re.findall(r"'man/([^']+)'", f.read()))
         self.assertEqual(pages, {f for f in os.listdir(os.path.join(command.ROOT, "ctl/man")) if f[-1].isdigit()})
         for page in pages:
-            self.one(rf"share/man/man{page[-1]}/{re.escape(page)}$")
+            with open(self.one(rf"share/man/man{page[-1]}/{re.escape(page)}$"), encoding="utf-8") as f:
+                named = re.findall(r"/(usr\S*share/phonehome/\w+)", f.read())
+            if any(f.startswith("usr/local/") for f in self.files):  # the prefix that the pages speak of
+                self.assertEqual([n for n in named if not any(f.startswith(n + "/") for f in self.files)], [], page)
         for pattern in (r"bash-completion/completions/phonehome$", r"site-functions/_phonehome$",
                         r"phonehome/schema/pack\.schema\.json$", r"phonehome/schema/flow-record\.json$",
                         r"phonehome/packs/crowdstrike\.yaml$", r"doc/phonehome/examples/policy\.yaml$"):

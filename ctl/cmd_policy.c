@@ -26,6 +26,18 @@ mode_name(enum clf_mode mode)
 
 static const struct ctl_opt check_opts[] = { CTL_OPT_PACKS, CTL_OPT_JSON, CTL_OPT_HELP, { 0 } };
 
+static void
+say_good(const char *file, const struct clf_policy *policy)
+{
+	unsigned rules = clf_policy_rule_count(policy), groups = clf_policy_group_count(policy);
+	char *name = proto_printable(file);
+
+	printf("%s: good: %u rule%s, %u group%s, mode %s\n", name ? name : "?", rules,
+	    rules == 1 ? "" : "s", groups, groups == 1 ? "" : "s",
+	    mode_name(clf_policy_mode(policy)));
+	free(name);
+}
+
 static int
 check_run(int argc, char **argv)
 {
@@ -52,12 +64,7 @@ check_run(int argc, char **argv)
 				(int)clf_policy_rule_count(policy), "groups",
 				(int)clf_policy_group_count(policy)));
 		else
-			printf("%s: good: %u rule%s, %u group%s, mode %s\n", file,
-			    clf_policy_rule_count(policy),
-			    clf_policy_rule_count(policy) == 1 ? "" : "s",
-			    clf_policy_group_count(policy),
-			    clf_policy_group_count(policy) == 1 ? "" : "s",
-			    mode_name(clf_policy_mode(policy)));
+			say_good(file, policy);
 		clf_policy_free(policy);
 	}
 	sig_ruleset_free(rules);
@@ -263,6 +270,43 @@ identify(const struct sig_ruleset *rules, const char *name, unsigned *ret_confid
 	return sig_ruleset_info(rules, result.hits[0].sig);
 }
 
+/* What was decided, of a name as it may be shown. */
+static void
+tell_decision(const struct test *t, const char *name, const struct clf_policy_query *q,
+    const struct clf_policy_answer *answer)
+{
+	const struct sig_info *info = q->info;
+
+	if (t->common.format == CTL_JSON) {
+		ctl_print_json(
+		    stdout, json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s*, s:s*}",
+				"name", name, "signature", info ? info->id : NULL, "vendor",
+				info ? info->vendor : NULL, "country", info ? info->country : NULL,
+				"product", info ? info->product : NULL, "function",
+				info ? sig_function_name(info->function) : NULL, "verdict",
+				clf_verdict_name(answer->verdict), "rule", answer->rule, "kept",
+				answer->kept));
+		return;
+	}
+	char *product = info ? ctl_product_shown(info->vendor, info->product) : NULL;
+	if (info)
+		printf("%s is %s (%s), %s, by %s, %s\n", name, product ? product : "?",
+		    info->country, sig_function_name(info->function), info->id,
+		    sig_confidence_name(q->confidence));
+	else
+		printf("%s: no signature knows it\n", name);
+	free(product);
+	printf("verdict: %s", clf_verdict_name(answer->verdict));
+	if (answer->rule)
+		printf(", by rule %s", answer->rule);
+	if (answer->kept && ctl_policy_hits(answer))
+		printf(
+		    "; the rule would act, the policy's mode (%s) does not let it", answer->kept);
+	else if (answer->kept)
+		printf("; the rule matches, but such a flow is never dropped: %s", answer->kept);
+	putchar('\n');
+}
+
 static int
 test_decide(struct test *t, const struct sig_ruleset *rules, const struct clf_policy *policy)
 {
@@ -294,33 +338,9 @@ test_decide(struct test *t, const struct sig_ruleset *rules, const struct clf_po
 		.now_us = t->at_us,
 	};
 	clf_policy_decide(policy, &q, &answer);
-	if (t->common.format == CTL_JSON) {
-		ctl_print_json(
-		    stdout, json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s*, s:s*}",
-				"name", t->name, "signature", info ? info->id : NULL, "vendor",
-				info ? info->vendor : NULL, "country", info ? info->country : NULL,
-				"product", info ? info->product : NULL, "function",
-				info ? sig_function_name(info->function) : NULL, "verdict",
-				clf_verdict_name(answer.verdict), "rule", answer.rule, "kept",
-				answer.kept));
-		return CTL_OK;
-	}
-	char *product = info ? ctl_product_shown(info->vendor, info->product) : NULL;
-	if (info)
-		printf("%s is %s (%s), %s, by %s, %s\n", t->name, product ? product : "?",
-		    info->country, sig_function_name(info->function), info->id,
-		    sig_confidence_name(q.confidence));
-	else
-		printf("%s: no signature knows it\n", t->name);
-	free(product);
-	printf("verdict: %s", clf_verdict_name(answer.verdict));
-	if (answer.rule)
-		printf(", by rule %s", answer.rule);
-	if (answer.kept && ctl_policy_hits(&answer))
-		printf("; the rule would act, the policy's mode (%s) does not let it", answer.kept);
-	else if (answer.kept)
-		printf("; the rule matches, but such a flow is never dropped: %s", answer.kept);
-	putchar('\n');
+	char *name = proto_printable(t->name);
+	tell_decision(t, name ? name : "?", &q, &answer);
+	free(name);
 	return CTL_OK;
 }
 

@@ -229,6 +229,12 @@ except BrokenPipeError:
                      ("report", "--store", self.path("n\x1b[2J\n"))):
             err = self.run_it(*args, code=2 if args[0] == "policy" else 1)[1]
             self.assertEqual((err.count("\n"), "\x1b" in err), (1, False), err)
+        policy = self.write("p\x1b[2J\n.yaml", "format: 1\n")
+        for args in (("policy", "check", policy), ("policy", "test", "-p", policy, "a\x1b[2J.example"),
+                     ("policy", "test", "-p", policy, b"\xff\x1b[2J")):
+            out = self.run_it(*args)[0]
+            self.assertTrue(out.isascii() and "\x1b" not in out, out)
+        self.assertEqual(self.json("policy", "test", "-p", policy, "--json", b"\xff.example")["name"], "\\xff.example")
         pid, fd = pty.fork()
         if pid == 0:
             os.execve(command.BIN, [command.BIN, "scan", name], {**os.environ, "TERM": "xterm",

@@ -53,7 +53,7 @@ static const struct ctl_column columns[] = {
 	{ 0 },
 };
 
-enum { DEVICES_MAX = 64, TEXT_AT = 19 };
+enum { DEVICES_MAX = 64, PCI_ADDRESS = 16, TEXT_AT = 19 };
 
 struct doctor {
 	struct ctl_print *print;
@@ -148,8 +148,22 @@ struct doctor_args {
 	struct ctl_common common;
 	const char *config;
 	const char *devices[DEVICES_MAX + 1]; /* ends with NULL */
+	char whole[DEVICES_MAX][PCI_ADDRESS];
 	unsigned n;
 };
+
+/* "03:00.0", which lspci and phonehomed know too, as /sys names it. */
+static const char *
+whole_address(const char *device, char whole[static PCI_ADDRESS])
+{
+	unsigned bus, slot, function;
+	int end = 0;
+
+	if (sscanf(device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3 || device[end])
+		return device;
+	snprintf(whole, PCI_ADDRESS, "0000:%02x:%02x.%x", bus, slot, function);
+	return whole;
+}
 
 static int
 take_option(void *ctx, int id, const char *value)
@@ -160,8 +174,10 @@ take_option(void *ctx, int id, const char *value)
 		a->config = value;
 	else if (a->n == DEVICES_MAX)
 		return ctl_usage(&ctl_verb_doctor, "too many devices");
-	else
-		a->devices[a->n++] = value;
+	else {
+		a->devices[a->n] = whole_address(value, a->whole[a->n]);
+		a->n++;
+	}
 	return -1;
 }
 

@@ -444,6 +444,7 @@ class Doctor(command.Command):
         self.assertEqual(got["drivers"][0][2], "dpdk-devbind.py --bind=vfio-pci 0000:03:00.0")
         # nobody says that they are a pair: each is as it is
         self.assertEqual(got["mtu"], [("ok", "eth1 has MTU 1500", None), ("ok", "eth2 has MTU 9000", None)])
+        self.assertEqual(ask("03:00.0")["drivers"], ask("0000:03:00.0")["drivers"])
         pair = ask("eth1", "eth2", code=1)["mtu"]
         self.assertEqual([(x[0], x[2]) for x in pair], [("fail", "ip link set eth1 mtu 9000")])
 

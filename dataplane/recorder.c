@@ -41,6 +41,7 @@ struct dp_recorder {
 
 	/* --- the thread's own --- */
 	struct store *store;
+	uint64_t store_away_until_us; /* in replay: it took nothing, and is asked again then */
 	struct dp_evidence *evidence;
 	struct dp_offload *offload;
 	struct dp_records_file *records;
@@ -256,6 +257,22 @@ count_rule(struct dp_recorder *r, const struct clf_event *e)
 	r->rules[r->n_rules++].hits = 1;
 }
 
+/* No wire waits behind a replay: a spool that is full is emptied, as long as the store takes it. */
+static void
+make_room(struct dp_recorder *r)
+{
+	struct store_stats before, after;
+
+	store_stats(r->store, &before);
+	if (before.queued < r->config->store.spool_events ||
+	    dp_clock_read(CLOCK_MONOTONIC) < r->store_away_until_us)
+		return;
+	(void)store_flush(r->store, STOP_BUDGET_MS);
+	store_stats(r->store, &after);
+	if (after.queued == before.queued)
+		r->store_away_until_us = dp_clock_read(CLOCK_MONOTONIC) + FLUSH_EVERY_US;
+}
+
 /* The fold's callback, under the lock: a finished record. */
 static void
 on_record(void *ctx, const struct clf_event *record)
@@ -264,6 +281,8 @@ on_record(void *ctx, const struct clf_event *record)
 
 	count_rule(r, record);
 	dp_recent_add(r->recent, record);
+	if (!r->live)
+		make_room(r);
 	(void)store_put_record(r->store, record);
 	if (r->records)
 		dp_records_put(r->records, record);
@@ -446,12 +465,14 @@ dp_recorder_unsaved(struct dp_recorder *r, char *out, size_t cap)
 		    strerror(r->records_errno), (unsigned long long)s.records_errors);
 		return true;
 	}
-	if (!r->finished || (s.store.up && s.store.queued + s.store.rows_pending == 0))
+	/* A live sensor has told in its status what it lost before. */
+	uint64_t lost = r->live ? 0 : s.store.lost_spool_full + s.store.lost_refused;
+	if (!r->finished || (s.store.up && s.store.queued + s.store.rows_pending + lost == 0))
 		return false;
 	snprintf(out, cap,
 	    "store %s: %s: %llu records and what changed in the inventory are not in it", r->url,
 	    s.store.last_error[0] ? s.store.last_error : "it did not answer in time",
-	    (unsigned long long)s.store.queued);
+	    (unsigned long long)(s.store.queued + lost));
 	return true;
 }
 

@@ -34,6 +34,20 @@ def replay(capture, work, *more):
         return f.read().splitlines()
 
 
+def small_spool(capture, work, want):
+    """No wire waits behind a replay: what finds no room waits for the store; and one that is away is told."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as conf:
+        conf.write("store: {spool_events: 5}\n")
+        conf.flush()
+        replay(capture, work, "--no-huge", "-c", conf.name)
+        stored = run(SCAN, "flows", "--json", "--store", f"{work}/db").splitlines()
+        check(sorted(stored) == sorted(want), f"{len(stored)} of {len(want)} records in the store")
+        r = subprocess.run([DAEMON, "--no-huge", "-c", conf.name, "--mirror", f"net_pcap0,rx_pcap={capture}", "--packs", PACKS,
+                            "--store", "unix:/no/such", "--socket", f"{work}/sock", "--exit-when-drained"],
+                           capture_output=True, text=True, check=False, timeout=300)
+        check(r.returncode == 1 and f": {len(want)} records and what changed" in r.stderr, f"a store that is away: {r}")
+
+
 def rows(text):
     out = json.loads(text)
     out = out["rows"] if isinstance(out, dict) else out
@@ -60,6 +74,7 @@ def main():
             if "real-clients" in capture:
                 got = replay(capture, work, "--no-huge", "--workers", "2")
                 check(sorted(got) == sorted(want), f"{capture}: two workers")
+                small_spool(capture, work, want)
             print(f"{len(want)} records: {capture}")
     if not huge.ok:
         print("no hugepages could be reserved: that part was left out")

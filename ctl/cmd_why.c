@@ -13,7 +13,7 @@
 #include "ctl/verbs.h"
 #include "signatures/base/text.h"
 
-enum { KEEP_MAX = 32, TEXT_MAX = 1100 };
+enum { FLOWS_MAX = 32, SIGNATURES_MAX = 1024, TEXT_MAX = 1100 };
 
 static const struct ctl_opt opts[] = {
 	CTL_OPTS_FILTER,
@@ -31,8 +31,8 @@ struct why {
 	char src[80], dst[80]; /* "ip:port" ends of a flow; "" any */
 	bool is_host, is_flow; /* else a name */
 	struct clf_event
-	    *kept; /* the newest of each signature, for a host; the newest, for a flow */
-	char *sensors[KEEP_MAX];
+	    *kept;	/* the newest of each signature, for a host; the newest, for a flow */
+	char **sensors; /* of each */
 	unsigned n, max;
 	struct store_row *rows;
 	unsigned n_rows, cap_rows;
@@ -402,7 +402,7 @@ answer(struct why *w, struct ctl_source *source)
 static int
 run(int argc, char **argv)
 {
-	struct why w = { .max = KEEP_MAX };
+	struct why w = { .n = 0 };
 	struct ctl_source *source;
 	unsigned n;
 
@@ -413,11 +413,14 @@ run(int argc, char **argv)
 	if (n == 0)
 		return ctl_usage(w.common.verb,
 		    "name a host (10.1.2.3), a flow (10.1.2.3:50123) or a host name");
+	understand(&w);
+	w.max = w.is_host ? SIGNATURES_MAX : FLOWS_MAX;
 	if (w.common.filter.limit > 0 && w.common.filter.limit < w.max)
 		w.max = (unsigned)w.common.filter.limit;
-	understand(&w);
 	w.kept = calloc(w.max, sizeof(*w.kept));
-	if (!w.kept) {
+	w.sensors = calloc(w.max, sizeof(*w.sensors));
+	if (!w.kept || !w.sensors) {
+		free(w.kept);
 		ctl_error("out of memory");
 		return CTL_FAILED;
 	}
@@ -427,6 +430,7 @@ run(int argc, char **argv)
 		ctl_source_close(source);
 	}
 	free(w.kept);
+	free(w.sensors);
 	return ctl_finish(code);
 }
 

@@ -120,6 +120,13 @@ class Store(command.Command):
         bare = self.write("b.pcap", wire.pcap(wire.stream("10.0.0.1", 40000, "203.0.113.1", 443, b"x" * 40)))
         self.run_it("scan", "--json", "--store", self.path("b.db"), bare)
         self.assertIn("showed address = 203.0.113.1\n", self.run_it("why", "10.0.0.1", "--store", self.path("b.db"))[0])
+        many = "".join(f"  - {{id: s{i}, product: edr, function: update, confidence: high, match: [{{host: h{i}.acme-edr.com}}],\n"
+                       "     source: https://acme.example/doc, reviewed: 2026-11-22}\n" for i in range(40))
+        self.write("packs/acme.yaml", command.PACK + many)
+        cap = self.write("m.pcap", wire.pcap([p for i in range(40) for p in wire.tls(
+            "10.0.0.1", 40000 + i, "203.0.113.1", f"h{i}.acme-edr.com")]))
+        self.run_it("scan", "--json", "--store", self.path("m.db"), cap)
+        self.assertEqual(self.run_it("why", "10.0.0.1", "--store", self.path("m.db"))[0].count("that is certain"), 40)
         pack = command.PACK.replace("name: Acme EDR", 'name: "Acme \\u5b89\\u5168"').replace("confidence: high", "confidence: medium")
         self.write("packs/acme.yaml", pack)
         self.run_it("scan", "--json", "--store", self.path("w.db"), self.path("1.pcap"))

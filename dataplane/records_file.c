@@ -54,7 +54,7 @@ void
 dp_records_put(struct dp_records_file *f, const struct clf_event *record)
 {
 	json_t *json = proto_record_json(record, NULL);
-	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char *line = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 
 	if (line) {
 		if (fprintf(f->file, "%s\n", line) < 0) /* counted at the flush */

@@ -239,8 +239,8 @@ is_finished(const struct clf_engine *e, const struct clf_ctx *c, uint8_t protoco
 			return false;
 		return (c->hello_sni && (matched || !wants_certificate(e))) || c->server_done;
 	case CLF_READ_QUIC: return c->hello;
-	case CLF_READ_HTTP:
-	case CLF_READ_H2: return c->n_facts != 0 && c->protocol_known;
+	case CLF_READ_HTTP: return c->n_facts != 0 && c->protocol_known;
+	case CLF_READ_H2: return c->requests != 0 || c->need[CLF_UP] == UINT32_MAX;
 	case CLF_READ_DNS: return c->protocol_known;
 	case CLF_READ_START:
 		if (c->requests != 0) /* what follows CONNECT is watched for */

@@ -233,6 +233,27 @@ h2_requests_behind_an_upload(void **state)
 	stop();
 }
 
+static struct sig_ruleset *
+use_own_rules(const char *text)
+{
+	struct sig_diag diag = { 0 };
+	struct sig_packs *packs = NULL;
+	struct sig_ruleset *own = NULL;
+
+	assert_int_equal(sig_packs_load_text("own.yaml", text, strlen(text), &packs, &diag), 0);
+	assert_int_equal(sig_compile(packs, &own, &diag), 0);
+	sig_packs_free(packs);
+	assert_int_equal(clf_engine_set_rules(engine, own, policy), 0);
+	return own;
+}
+
+static void
+forget_own_rules(struct sig_ruleset *own)
+{
+	assert_int_equal(clf_engine_set_rules(engine, rules, policy), 0);
+	sig_ruleset_free(own);
+}
+
 /* A payload is the stream's first bytes, not the first segment's. */
 static void
 payloads_may_be_cut_anywhere(void **state)
@@ -247,17 +268,12 @@ payloads_may_be_cut_anywhere(void **state)
 	    "reviewed: 2026-01-01, match: [{payload: [{text: FROMSERVER, dir: down}]}]}\n";
 	enum { SAID = 20 };
 	static const char said[2][21] = { "..FROMCLIENT, and so", "FROMSERVER, and so on" };
-	struct sig_diag diag = { 0 };
-	struct sig_packs *packs = NULL;
-	struct sig_ruleset *own = NULL;
+	struct sig_ruleset *own;
 	uint16_t port = 40000;
 	(void)state;
 
 	start(NULL);
-	assert_int_equal(sig_packs_load_text("own.yaml", text, strlen(text), &packs, &diag), 0);
-	assert_int_equal(sig_compile(packs, &own, &diag), 0);
-	sig_packs_free(packs);
-	assert_int_equal(clf_engine_set_rules(engine, own, policy), 0);
+	own = use_own_rules(text);
 	for (unsigned down = 0; down < 2; down++) {
 		for (unsigned cut = 1; cut <= SAID; cut += 3, port++) {
 			unsigned before = (unsigned)clf_engine_stats(engine)->flows_matched;
@@ -271,8 +287,34 @@ payloads_may_be_cut_anywhere(void **state)
 			assert_int_equal(clf_engine_stats(engine)->flows_matched, before + 1);
 		}
 	}
-	assert_int_equal(clf_engine_set_rules(engine, rules, policy), 0);
-	sig_ruleset_free(own);
+	forget_own_rules(own);
+	stop();
+}
+
+/* Facts of other kinds do not end the wait for a request: clients send a preface alone. */
+static void
+h2_preface_may_come_alone(void **state)
+{
+	static const char text[] =
+	    "format: 1\npack: own\nversion: 1\nvendor: {name: Own, owner: Own, country: US, "
+	    "as_of: 2026-01-01, source: none}\nproducts: [{id: p, name: P, category: av}]\n"
+	    "signatures:\n"
+	    "  - {id: odd, product: p, function: update, confidence: high, source: none, "
+	    "reviewed: 2026-01-01, match: [{payload: [{text: NOBODY}]}]}\n"
+	    "  - {id: web, product: p, function: update, confidence: high, source: none, "
+	    "reviewed: 2026-01-01, match: [{host: a.acme.example}]}\n";
+	static const char head[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+	static const char next[] = "\0\0\23\1\5\0\0\0\1\202\206\204\101\16a.acme.example";
+	struct sig_ruleset *own;
+	(void)state;
+
+	start(NULL);
+	own = use_own_rules(text);
+	shake_hands(40000, 80);
+	(void)tcp(true, 40000, 80, ACK, 1, head, sizeof(head) - 1);
+	(void)tcp(true, 40000, 80, ACK, sizeof(head), next, sizeof(next) - 1);
+	assert_int_equal(clf_engine_stats(engine)->flows_matched, 1);
+	forget_own_rules(own);
 	stop();
 }
 
@@ -317,6 +359,7 @@ main(void)
 		cmocka_unit_test(fragments_share_the_verdict),
 		cmocka_unit_test(quic_hellos_are_read_until_the_server_goes_on),
 		cmocka_unit_test(h2_requests_behind_an_upload),
+		cmocka_unit_test(h2_preface_may_come_alone),
 		cmocka_unit_test(payloads_may_be_cut_anywhere),
 		cmocka_unit_test(one_way_is_told_when_it_is_known),
 	};

@@ -132,8 +132,8 @@ clf_read_http(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	case CLF_OBS_NOT_MINE:
 		c->not_mine |= CLF_NOT_HTTP;
 		c->need[CLF_UP] = 0;
-		c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
 		if (c->reader == CLF_READ_HTTP) { /* upgraded: TLS (RFC 2817), or another */
+			c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
 			c->reader = CLF_READ_NONE;
 			c->watch |= CLF_WATCH_LATE;
 			return true;

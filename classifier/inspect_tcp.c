@@ -24,12 +24,17 @@ is_dns_port(const struct clf_visit *v)
 	return v->pkt->src_port == DNS_PORT || v->pkt->dst_port == DNS_PORT;
 }
 
-/* The server's flight begins with what it says from here on. */
+/*
+ * The server's flight begins with what it says from here on: behind what the client's segment in
+ * hand acknowledges, in whatever order its own segments come.
+ */
 void
 clf_forget_down(struct clf_visit *v, struct clf_ctx *c)
 {
 	clf_stream_close(v->e->streams, c->stream[CLF_DOWN]);
-	c->stream[CLF_DOWN] = NULL;
+	c->stream[CLF_DOWN] = clf_stream_open(v->e->streams);
+	if (c->stream[CLF_DOWN] && (v->pkt->tcp_flags & ACK))
+		clf_stream_begin(c->stream[CLF_DOWN], v->pkt->ack);
 	c->need[CLF_DOWN] = 0;
 }
 
@@ -155,6 +160,7 @@ read_up(struct clf_visit *v, struct clf_ctx *c)
 		default: return;
 		}
 		if (c->reader == CLF_READ_START && c->not_mine == CLF_NOT_ANY) {
+			c->watch &= (uint8_t)~CLF_WATCH_REQUESTS;
 			c->reader = CLF_READ_NONE;
 			again = true;
 		}

@@ -194,7 +194,7 @@ clf_read_tls(struct clf_visit *v, struct clf_ctx *c, struct sig_bytes stream)
 	switch (r) {
 	case CLF_OBS_MORE:
 		c->need[CLF_UP] = h->need;
-		if (sig_bytes_left(&stream) >= (stream.p[1] == 3 ? 3 : 11)) {
+		if (sig_bytes_left(&stream) >= (sig_bytes_at(&stream, 1) == 3 ? 3u : 11u)) {
 			c->reader = CLF_READ_TLS;
 			c->protocol_known = 1;
 		}

@@ -169,6 +169,13 @@ clf_stream_syn(struct clf_stream *s, const struct clf_pkt *pkt)
 }
 
 void
+clf_stream_begin(struct clf_stream *s, uint32_t first)
+{
+	s->base = first;
+	s->have_base = s->consumed = true;
+}
+
+void
 clf_stream_meet(struct clf_stream *a, struct clf_stream *b)
 {
 	if (a->have_syn) {

@@ -47,6 +47,8 @@ void clf_stream_close(struct clf_stream_pool *pool, struct clf_stream *s); /* NU
 
 /* The direction's SYN or SYN-ACK: fixes the first sequence number, TTL, window scale. */
 void clf_stream_syn(struct clf_stream *s, const struct clf_pkt *pkt);
+/* A new stream begins at this sequence number, whatever was sent before. */
+void clf_stream_begin(struct clf_stream *s, uint32_t first);
 /* Both directions of one connection: each learns what the other's SYN offered, if it was seen. */
 void clf_stream_meet(struct clf_stream *a, struct clf_stream *b);
 /* An ACK of the *other* direction: tells window and what was delivered. */

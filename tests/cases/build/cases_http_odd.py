@@ -94,8 +94,10 @@ def _(cap):
     c = Tcp(cap, sport=41002, dport=80).open().up(http(OTHER, more=b'Connection: Upgrade\r\nUpgrade: h2c\r\n'))
     c.down(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')
     c.up(PREFACE + h2_frame(1, 5, 3, block(V)))
-    return [web(src={'port': 41000}), {'src': {'port': 41001}, 'names': [OTHER, VENDOR], 'vendor': 'CrowdStrike'},
-            {'src': {'port': 41002}, 'names': [OTHER, VENDOR], 'vendor': 'CrowdStrike'}]
+    c = Tcp(cap, sport=41003, dport=80).open().up(http(OTHER, more=b'Connection: Upgrade\r\nUpgrade: h2c\r\n'))
+    c.down(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n')
+    c.up(PREFACE[:18]).up(PREFACE[18:] + h2_frame(1, 5, 3, block(V)))
+    return [web(src={'port': 41000})] + [{'src': {'port': 41001 + i}, 'names': [OTHER, VENDOR], 'vendor': 'CrowdStrike'} for i in range(3)]
 
 
 @case('http-connect-forms', 'CONNECT refused and tried again; CONNECT in CONNECT; the hello in its segment; an address as target.')

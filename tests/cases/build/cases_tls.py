@@ -480,6 +480,16 @@ def _(cap):
     return [{'names': [OTHER, VENDOR], 'name': VENDOR, 'vendor': 'CrowdStrike'}]
 
 
+@case('connect-cut-anywhere', 'CONNECT, then a hello whose first segment is one byte, two, or five.')
+def _(cap):
+    for i, cut in enumerate((1, 2, 5)):
+        c = Tcp(cap, sport=40001 + i, dport=3128).open()
+        c.up(http(OTHER, method='CONNECT', target=OTHER + ':443')).down(b'HTTP/1.1 200 OK\r\n\r\n')
+        c.up(HELLO[:cut]).up(HELLO[cut:])
+        finish(c)
+    return [{'src': {'port': 40001 + i}, 'name': VENDOR, 'names': [OTHER, VENDOR], 'vendor': 'CrowdStrike'} for i in range(3)]
+
+
 @case('connect-then-tls-same', 'CONNECT and the hello inside name the same host.')
 def _(cap):
     c = Tcp(cap, dport=8080).open()
@@ -512,16 +522,22 @@ def _(cap):
         (1080, ((1, b'\5\1\0'), (0, b'\5\0'), (1, b'\5\1\0\1\xc6\x33\x64\x07\1\xbb'), (0, b'\5\0\0\1' + bytes(6)))),
         (3128, ((1, http('198.51.100.7:443', method='CONNECT', target='198.51.100.7:443')),
                 (0, b'HTTP/1.1 200 Connection established\r\n\r\n'))))
-    for i, (port, words) in enumerate(talks):
+    flight = server_flight12(certificate(VENDOR, [VENDOR]))
+    for i, (port, words) in enumerate(talks + talks):
         c = Tcp(cap, sport=40001 + i, dport=port).open()
         for up, text in words:
             (c.up if up else c.down)(text)
         c.up(tls(None, versions=(0x0303,)))
-        c.down(server_flight12(certificate(VENDOR, [VENDOR])))
+        if i >= len(talks):  # the last part first
+            c.down_at(c.got + 300, flight[300:])
+            c.down_at(c.got, flight[:300])
+            c.got += len(flight)
+        else:
+            c.down(flight)
         finish(c)
     return [{'src': {'port': 40001 + i}, 'names': [VENDOR], 'vendor': 'CrowdStrike', 'confidence': 'strong', 'flags': ['no-sni'],
-             **more} for i, more in enumerate(({'name': VENDOR, 'name_source': 'tls.cert'},) * 2 +
-                                              ({'names': ['198.51.100.7', VENDOR]},))]
+             **more} for i, more in enumerate((({'name': VENDOR, 'name_source': 'tls.cert'},) * 2 +
+                                               ({'names': ['198.51.100.7', VENDOR]},)) * 2)]
 
 
 @case('tls-gap', 'A segment of the hello never came: unknown, and said so.')

@@ -205,8 +205,13 @@ begins_anew(
 		return false;
 	if (f->klass == CLF_CLASS_TCP_CLOSED)
 		return true;
-	return f->verdict != CLF_DROP && f->verdict != CLF_RESET && f->state >= CLF_DECIDED &&
-	       (int64_t)(ts_us - f->last_us) > REOPEN_SILENT_US;
+	if (f->verdict == CLF_DROP || f->verdict == CLF_RESET ||
+	    (int64_t)(ts_us - f->last_us) <= REOPEN_SILENT_US)
+		return false;
+	if (f->state >= CLF_DECIDED)
+		return true;
+	/* Before any data it is the same SYN again, in a hello's middle it may be a decoy. */
+	return f->ctx != 0 && (e->ctxs[f->ctx].hello || e->ctxs[f->ctx].requests != 0);
 }
 
 void

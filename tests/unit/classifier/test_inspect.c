@@ -318,6 +318,43 @@ h2_preface_may_come_alone(void **state)
 	stop();
 }
 
+/* Ports used again without an end: also where the first connection waits for a certificate yet. */
+static void
+ports_may_be_used_again(void **state)
+{
+	static const char text[] =
+	    "format: 1\npack: own\nversion: 1\nvendor: {name: Own, owner: Own, country: US, "
+	    "as_of: 2026-01-01, source: none}\nproducts: [{id: p, name: P, category: av}]\n"
+	    "signatures:\n"
+	    "  - {id: web, product: p, function: update, confidence: high, source: none, "
+	    "reviewed: 2026-01-01, match: [{host: a.acme.example}, {issuer: Nobody}]}\n";
+	struct buf first = { 0 }, second = { 0 };
+	struct sig_ruleset *own;
+	(void)state;
+
+	start(NULL);
+	own = use_own_rules(text);
+	make_hello(&first, "www.example.org");
+	make_hello(&second, "a.acme.example");
+	shake_hands(40000, 443);
+	(void)tcp(true, 40000, 443, ACK, 1, first.data, first.len);
+	assert_int_equal(clf_engine_stats(engine)->flows_decided, 0);
+	now += 5000000;
+	(void)tcp(true, 40000, 443, SYN, 70000, NULL, 0);
+	assert_int_equal(clf_engine_stats(engine)->flows_new, 2);
+	(void)tcp(true, 40000, 443, ACK, 70001, second.data, second.len);
+	assert_int_equal(clf_engine_stats(engine)->flows_matched, 1);
+	now += 5000000; /* a SYN that comes again before any data begins nothing */
+	(void)tcp(true, 40001, 443, SYN, 1, NULL, 0);
+	now += 5000000;
+	(void)tcp(true, 40001, 443, SYN, 1, NULL, 0);
+	assert_int_equal(clf_engine_stats(engine)->flows_new, 3);
+	forget_own_rules(own);
+	buf_free(&first);
+	buf_free(&second);
+	stop();
+}
+
 /* Silence after a SYN that more packets followed is known at once; before that it is not. */
 static void
 one_way_is_told_when_it_is_known(void **state)
@@ -361,6 +398,7 @@ main(void)
 		cmocka_unit_test(h2_requests_behind_an_upload),
 		cmocka_unit_test(h2_preface_may_come_alone),
 		cmocka_unit_test(payloads_may_be_cut_anywhere),
+		cmocka_unit_test(ports_may_be_used_again),
 		cmocka_unit_test(one_way_is_told_when_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static const struct ctl_column columns[H_MAX + 1] = {
 
 /* One host and product; all its functions and sensors together. */
 struct entry {
-	char *host, *vendor, *country, *product;
+	char *host, *vendor, *country, *product, *id; /* VENDOR/PRODUCT, as the packs call them */
 	char *names[STORE_ROW_NAMES_MAX];
 	unsigned n_names;
 	uint16_t functions; /* bits */
@@ -97,6 +97,18 @@ copy(const char *s)
 	return strdup(s ? s : "");
 }
 
+static char *
+id_of(const struct store_row *row)
+{
+	const char *vendor = row->vendor_id ? row->vendor_id : row->vendor;
+	char *id = NULL;
+
+	if (asprintf(&id, "%s/%s", vendor ? vendor : "",
+		row->product_id ? row->product_id : row->product) < 0)
+		return NULL;
+	return id;
+}
+
 static bool
 take_row(void *ctx, const struct store_row *row)
 {
@@ -126,6 +138,7 @@ take_row(void *ctx, const struct store_row *row)
 		.vendor = copy(row->vendor),
 		.country = copy(row->country),
 		.product = copy(row->product),
+		.id = id_of(row),
 		.functions = (uint16_t)(1u << row->function),
 		.confidence = row->confidence,
 		.forwarder = row->forwarder,
@@ -160,6 +173,7 @@ free_entry(struct entry *e)
 	free(e->vendor);
 	free(e->country);
 	free(e->product);
+	free(e->id);
 	for (unsigned i = 0; i < e->n_names; i++)
 		free(e->names[i]);
 }
@@ -184,13 +198,43 @@ join(struct entry *into, struct entry *e)
 	}
 }
 
+static int
+by_id(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+	int c = strcmp(a->id, b->id);
+
+	return c ? c : (a->last_us < b->last_us) - (a->last_us > b->last_us);
+}
+
+/* Packs change what they call a product; a silent row keeps what it was called. The last one who
+ * called says it for all. */
+static void
+call_alike(struct hosts *h)
+{
+	qsort(h->entries, h->n, sizeof(*h->entries), by_id);
+	for (size_t i = 1; i < h->n; i++) {
+		struct entry *e = &h->entries[i], *last = e - 1;
+		char **to[] = { &e->vendor, &e->country, &e->product };
+		char *const from[] = { last->vendor, last->country, last->product };
+
+		for (unsigned k = 0; k < 3 && strcmp(e->id, last->id) == 0; k++)
+			if (strcmp(*to[k], from[k]) != 0) {
+				free(*to[k]);
+				*to[k] = copy(from[k]);
+			}
+	}
+}
+
 static void
 fold_entries(struct hosts *h)
 {
 	size_t kept = 0;
 
-	if (h->n > 0)
+	if (h->n > 0) {
+		call_alike(h);
 		qsort(h->entries, h->n, sizeof(*h->entries), by_product);
+	}
 	for (size_t i = 0; i < h->n; i++) {
 		struct entry *e = &h->entries[i], *last = kept ? &h->entries[kept - 1] : NULL;
 		if (last && strcmp(last->host, e->host) == 0 &&

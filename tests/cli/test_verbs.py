@@ -68,6 +68,11 @@ class Store(command.Command):
             self.assertEqual(self.rows("hosts", "acme", "--not-seen", span), [], span)
             self.assertEqual(self.rows("report", "--until", span), [], span)
             self.assertEqual(len(self.rows("report", "--since", span)), 7, span)
+        db = sqlite3.connect(self.db)  # as of a host that has not called since the packs called it so
+        db.execute("UPDATE rows SET product = 'Acme before', country = 'FR' WHERE host = '10.0.0.13' AND vendor_id = 'acme'")
+        db.commit()
+        db.close()
+        self.assertEqual({(h["product"], h["country"]) for h in self.rows("hosts", "acme")}, {("Acme EDR", "US")})
         _, err = self.run_it("hosts", "nothing", "--store", self.db)
         self.assertIn("no host runs nothing", err)
         _, err = self.run_it("hosts", "acme", "--not-seen", "41d", "--store", self.db)

@@ -4,7 +4,8 @@
  *
  * Used for packs, the policy and the daemon's config alike. Unknown keys, wrong types, values out
  * of range and trailing documents are errors `file:line:col: text`; an unknown key names the
- * nearest known one. Files over `SIG_YAML_MAX_BYTES`, directories, devices and FIFOs are refused.
+ * nearest known one. Files over `SIG_YAML_MAX_BYTES`, directories, devices and FIFOs are refused,
+ * and what is nested more than `SIG_YAML_MAX_DEPTH` deep.
  * Set-up time only; allocates.
  */
 #ifndef SIGNATURES_BASE_YAML_H
@@ -15,7 +16,7 @@
 
 #include "signatures/base/diag.h"
 
-enum { SIG_YAML_MAX_BYTES = 64 << 20 };
+enum { SIG_YAML_MAX_BYTES = 64 << 20, SIG_YAML_MAX_DEPTH = 64 };
 
 /*
  * Loads `path` (or, when text != NULL, `len` bytes of text that are called `path` in messages).

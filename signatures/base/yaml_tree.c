@@ -41,6 +41,48 @@ syntax_error(
 	return -EINVAL;
 }
 
+/*
+ * libyaml's time grows with the square of the depth: token by token, a text that is too deep is
+ * known before that is felt.
+ */
+static int
+check_depth(const char *path, const char *text, size_t len, struct sig_diag *diag)
+{
+	yaml_parser_t parser;
+	yaml_token_t token;
+	unsigned depth = 0;
+	bool more = true;
+
+	if (!yaml_parser_initialize(&parser)) {
+		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	while (more && depth <= SIG_YAML_MAX_DEPTH) {
+		if (!yaml_parser_scan(&parser, &token)) /* the parser proper says what is wrong */
+			break;
+		more = token.type != YAML_STREAM_END_TOKEN;
+		switch (token.type) {
+		case YAML_BLOCK_SEQUENCE_START_TOKEN:
+		case YAML_BLOCK_MAPPING_START_TOKEN:
+		case YAML_FLOW_SEQUENCE_START_TOKEN:
+		case YAML_FLOW_MAPPING_START_TOKEN: depth++; break;
+		case YAML_BLOCK_END_TOKEN:
+		case YAML_FLOW_SEQUENCE_END_TOKEN:
+		case YAML_FLOW_MAPPING_END_TOKEN: depth -= depth > 0; break;
+		default: break;
+		}
+		if (depth > SIG_YAML_MAX_DEPTH)
+			sig_diag_add(diag, SIG_ERROR, path, (unsigned)token.start_mark.line + 1,
+			    (unsigned)token.start_mark.column + 1, "nested more than %d deep",
+			    SIG_YAML_MAX_DEPTH);
+		yaml_token_delete(&token);
+	}
+	yaml_parser_delete(&parser);
+	return depth > SIG_YAML_MAX_DEPTH ? -EINVAL : 0;
+}
+
 int
 sig_yaml_tree_parse(
     const char *path, const char *text, size_t len, yaml_document_t *ret_doc, struct sig_diag *diag)
@@ -48,18 +90,21 @@ sig_yaml_tree_parse(
 	yaml_document_t doc, next;
 	yaml_node_t *root;
 	yaml_parser_t parser;
-	int err = 0;
+	int err;
 
-	if (!yaml_parser_initialize(&parser)) {
-		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
-		return -ENOMEM;
-	}
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	/* Editors on Windows begin with a byte order mark, which a stated encoding leaves in. */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
 	}
+	err = check_depth(path, text, len, diag);
+	if (err)
+		return err;
+	if (!yaml_parser_initialize(&parser)) {
+		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
 	if (!yaml_parser_load(&parser, &doc)) {
 		err = syntax_error(&parser, path, text, len, diag);

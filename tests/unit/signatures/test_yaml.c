@@ -105,6 +105,42 @@ refused(void **state)
 	}
 }
 
+/* Before libyaml's time, the square of the depth, is felt: 200,000 levels took over a minute. */
+static void
+nested_too_deep(void **state)
+{
+	enum { LEVELS = 200000 };
+	static const struct {
+		const char *before, *each, *after;
+		const char *want;
+	} kinds[] = {
+		{ "name: ", "[", "", "f:1:70: nested more than 64 deep" },
+		{ "name: ", "{a: ", "", "f:1:259: nested more than 64 deep" },
+		{ "name:\n  ", "- ", "x\n", "f:2:129: nested more than 64 deep" },
+		{ "", "? ", "x\n", "f:1:129: nested more than 64 deep" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t each = strlen(kinds[i].each), n = strlen(kinds[i].before);
+		char *text = malloc(n + LEVELS * each + strlen(kinds[i].after) + 1);
+		struct sig_diag d = { 0 };
+		cyaml_data_t *data = NULL;
+
+		assert_non_null(text);
+		memcpy(text, kinds[i].before, n);
+		for (unsigned k = 0; k < LEVELS; k++, n += each)
+			memcpy(text + n, kinds[i].each, each);
+		strcpy(text + n, kinds[i].after);
+		assert_int_equal(
+		    sig_yaml_load("f", text, strlen(text), &schema, &data, NULL, &d), -EINVAL);
+		assert_int_equal(d.n, 1);
+		assert_string_equal(d.msgs[0].text, kinds[i].want);
+		sig_diag_free(&d);
+		free(text);
+	}
+}
+
 static void
 all_faults(void **state)
 {
@@ -242,8 +278,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(refused), cmocka_unit_test(all_faults),
-		cmocka_unit_test(loaded), cmocka_unit_test(truths), cmocka_unit_test(places),
-		cmocka_unit_test(files), cmocka_unit_test(nearest) };
+		cmocka_unit_test(nested_too_deep), cmocka_unit_test(loaded),
+		cmocka_unit_test(truths), cmocka_unit_test(places), cmocka_unit_test(files),
+		cmocka_unit_test(nearest) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

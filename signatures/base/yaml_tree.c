@@ -22,9 +22,39 @@ mark_of_offset(const char *text, size_t len, size_t offset, unsigned *line, unsi
 	}
 }
 
+/*
+ * libyaml's time grows with the square of the depth. So it gets the text in portions, and no more
+ * of it once it is too deep: what one portion can nest is not felt.
+ */
+enum { PORTION = 2048 };
+
+struct input {
+	const yaml_parser_t *parser;
+	const char *text;
+	size_t len, at;
+	bool too_deep;
+};
+
 static int
-syntax_error(
-    yaml_parser_t *parser, const char *path, const char *text, size_t len, struct sig_diag *diag)
+give(void *ctx, unsigned char *out, size_t size, size_t *ret_n)
+{
+	struct input *in = ctx;
+	const yaml_parser_t *p = in->parser;
+	size_t n = in->len - in->at < PORTION ? in->len - in->at : PORTION;
+
+	if (p->flow_level + (p->indents.top - p->indents.start) > SIG_YAML_MAX_DEPTH) {
+		in->too_deep = true;
+		return 0;
+	}
+	n = n < size ? n : size;
+	memcpy(out, in->text + in->at, n);
+	in->at += n;
+	*ret_n = n;
+	return 1;
+}
+
+static int
+syntax_error(yaml_parser_t *parser, const struct input *in, const char *path, struct sig_diag *diag)
 {
 	unsigned line = (unsigned)parser->problem_mark.line + 1;
 	unsigned col = (unsigned)parser->problem_mark.column + 1;
@@ -33,54 +63,18 @@ syntax_error(
 		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
 		return -ENOMEM;
 	}
+	if (in->too_deep) {
+		sig_diag_add(diag, SIG_ERROR, path, (unsigned)parser->mark.line + 1,
+		    (unsigned)parser->mark.column + 1, "nested more than %d deep",
+		    SIG_YAML_MAX_DEPTH);
+		return -EINVAL;
+	}
 	if (parser->error == YAML_READER_ERROR)
-		mark_of_offset(text, len, parser->problem_offset, &line, &col);
+		mark_of_offset(in->text, in->len, parser->problem_offset, &line, &col);
 	sig_diag_add(diag, SIG_ERROR, path, line, col, "not valid YAML: %s%s%s",
 	    parser->context ? parser->context : "", parser->context ? ", " : "",
 	    parser->problem ? parser->problem : "unreadable");
 	return -EINVAL;
-}
-
-/*
- * libyaml's time grows with the square of the depth: token by token, a text that is too deep is
- * known before that is felt.
- */
-static int
-check_depth(const char *path, const char *text, size_t len, struct sig_diag *diag)
-{
-	yaml_parser_t parser;
-	yaml_token_t token;
-	unsigned depth = 0;
-	bool more = true;
-
-	if (!yaml_parser_initialize(&parser)) {
-		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
-		return -ENOMEM;
-	}
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	while (more && depth <= SIG_YAML_MAX_DEPTH) {
-		if (!yaml_parser_scan(&parser, &token)) /* the parser proper says what is wrong */
-			break;
-		more = token.type != YAML_STREAM_END_TOKEN;
-		switch (token.type) {
-		case YAML_BLOCK_SEQUENCE_START_TOKEN:
-		case YAML_BLOCK_MAPPING_START_TOKEN:
-		case YAML_FLOW_SEQUENCE_START_TOKEN:
-		case YAML_FLOW_MAPPING_START_TOKEN: depth++; break;
-		case YAML_BLOCK_END_TOKEN:
-		case YAML_FLOW_SEQUENCE_END_TOKEN:
-		case YAML_FLOW_MAPPING_END_TOKEN: depth -= depth > 0; break;
-		default: break;
-		}
-		if (depth > SIG_YAML_MAX_DEPTH)
-			sig_diag_add(diag, SIG_ERROR, path, (unsigned)token.start_mark.line + 1,
-			    (unsigned)token.start_mark.column + 1, "nested more than %d deep",
-			    SIG_YAML_MAX_DEPTH);
-		yaml_token_delete(&token);
-	}
-	yaml_parser_delete(&parser);
-	return depth > SIG_YAML_MAX_DEPTH ? -EINVAL : 0;
 }
 
 int
@@ -90,24 +84,24 @@ sig_yaml_tree_parse(
 	yaml_document_t doc, next;
 	yaml_node_t *root;
 	yaml_parser_t parser;
-	int err;
+	struct input in = { .parser = &parser };
+	int err = 0;
 
 	/* Editors on Windows begin with a byte order mark, which a stated encoding leaves in. */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
 	}
-	err = check_depth(path, text, len, diag);
-	if (err)
-		return err;
 	if (!yaml_parser_initialize(&parser)) {
 		sig_diag_add(diag, SIG_ERROR, path, 0, 0, "out of memory");
 		return -ENOMEM;
 	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	in.text = text;
+	in.len = len;
+	yaml_parser_set_input(&parser, give, &in);
 	if (!yaml_parser_load(&parser, &doc)) {
-		err = syntax_error(&parser, path, text, len, diag);
+		err = syntax_error(&parser, &in, path, diag);
 		yaml_parser_delete(&parser);
 		return err;
 	}
@@ -115,7 +109,7 @@ sig_yaml_tree_parse(
 		sig_diag_add(diag, SIG_ERROR, path, 1, 1, "is empty");
 		err = -EINVAL;
 	} else if (!yaml_parser_load(&parser, &next)) {
-		err = syntax_error(&parser, path, text, len, diag);
+		err = syntax_error(&parser, &in, path, diag);
 	} else {
 		root = yaml_document_get_root_node(&next);
 		if (root) {

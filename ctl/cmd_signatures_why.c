@@ -95,7 +95,11 @@ say(struct why *w, const struct said *x, const struct pack_signature *s)
 	printf("%-6s %s\n", x->outcome, x->id);
 	if (x->pattern)
 		printf("       pattern   %s\n", x->pattern);
-	if (x->label[0])
+	if (strchr(x->label, '.'))
+		printf("       labels    %s: no page's word in them, too many for a page; the pack "
+		       "does not know the name\n",
+		    x->label);
+	else if (x->label[0])
 		printf("       label     %s tells the function, the pack does not\n", x->label);
 	if (x->reason)
 		printf("       by        %s\n", x->reason);
@@ -138,9 +142,13 @@ label_of(const struct why *w, const struct pack_signature *s, const char *patter
 	struct sig_pattern p;
 	struct label label;
 	const char *reason;
+	enum labels_zone zone = LABELS_OF_AGENTS;
 
-	if (sig_pattern_parse(pattern, &p, &reason) == 0 && w->len > p.key_len + 1U &&
-	    labels_tell(w->name, w->len - p.key_len - 1, s->function == SIG_FN_PORTAL, &label) != 0)
+	if (sig_pattern_parse(pattern, &p, &reason) != 0 || w->len <= p.key_len + 1U)
+		return;
+	if (s->function == SIG_FN_PORTAL)
+		zone = sig_pattern_is_domain(&p) ? LABELS_OF_SITE : LABELS_OF_PAGES;
+	if (labels_tell(w->name, w->len - p.key_len - 1, zone, &label) != 0)
 		snprintf(out, SIG_NAME_MAX + 1, "%.*s", (int)label.len, label.text);
 }
 

@@ -54,6 +54,24 @@ static const struct shape site_parts[] = { S("home"), S("store"), S("trust"), S(
 	S("images"), S("static"), S("assets"), S("labs"), S("library"), S("connect"), S("security"),
 	S("search"), S("tool"), S("tools"), S("content"), S("services"), { 0 } };
 
+/*
+ * These neither, and they are of pages as well: where one stands, a name is none of an agent's for
+ * being far below the domain (`news.forms`).
+ */
+static const struct shape deep_pages[] = { S("form"), S("*forms"), S("campaign*"), S("eloqua"),
+	S("demand"), S("insight"), S("messages"), S("social"), S("promo*"), S("landing*"),
+	S("microsite*"), S("seal*"), S("*sealinfo"), S("knowledge*"), S("lms"), S("edu"),
+	S("overview"), S("user"), S("users"), S("oauth*"), S("idp*"), S("saml*"), S("iam"),
+	S("cas"), S("passport*"), S("assets-*"), S("*assets"), S("img*"), S("image*"), S("*-ui"),
+	S("ui-*"), S("*help*"), S("*support*"), S("contact*"), S("member*"), S("profile*"),
+	S("pay*"), S("order*"), S("buy*"), S("cart*"), S("checkout"), S("*shop*"), S("*store"),
+	S("sales*"), S("crm"), S("*mail*"), S("autodiscover*"), S("owa"), S("ns"), S("ns#"),
+	S("mx"), S("www-*"), S("*-www"), S("html*"), S("web-*"), S("*-web"), S("mobile*"), S("ads"),
+	S("brand"), S("act"), S("activity"), S("topic*"), S("special*"), S("zt"), S("club"),
+	S("soft"), S("book*"), S("gallery"), S("photo*"), S("share*"), S("play*"), S("ad"),
+	S("ptr"), S("*spf*"), S("cluster*"), S("in"), S("in#"), S("*reinject*"), S("app#"),
+	S("app-*"), { 0 } };
+
 /* Who manages updates, or licences, asks; nothing is fetched there. */
 static const struct shape managers[] = { S("*management"), S("*-mgmt"), S("osquery*"), { 0 } };
 
@@ -197,6 +215,20 @@ characters(const char *label, size_t len)
 	return set;
 }
 
+static bool
+among(const struct shape *shapes, const char *label, size_t len, uint64_t set)
+{
+	for (const struct shape *s = shapes; s->text; s++) {
+		/* Most shapes fail by their first character alone. */
+		bool may = s->text[0] == '*' ? set >> (s->text[1] & 63) & 1
+					     : s->text[0] == label[0];
+
+		if (may && has_shape(label, len, s))
+			return true;
+	}
+	return false;
+}
+
 static enum sig_function
 function_of(const char *label, size_t len, bool site)
 {
@@ -207,14 +239,8 @@ function_of(const char *label, size_t len, bool site)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (lists[i].of_sites && !site)
 			continue;
-		for (const struct shape *s = lists[i].shapes; s->text; s++) {
-			/* Most shapes fail by their first character alone. */
-			bool may = s->text[0] == '*' ? set >> (s->text[1] & 63) & 1
-						     : s->text[0] == label[0];
-
-			if (may && has_shape(label, len, s))
-				return lists[i].function;
-		}
+		if (among(lists[i].shapes, label, len, set))
+			return lists[i].function;
 	}
 	return SIG_FN_NONE;
 }
@@ -227,30 +253,67 @@ says_more(enum sig_function f)
 	       f == SIG_FN_LICENSING || f == SIG_FN_CRASH_REPORT;
 }
 
-unsigned
-labels_tell(const char *labels, size_t len, bool site, struct label *ret_label)
+/*
+ * Pages stand right before a web site's domain, or have one word for pages in their name; a name
+ * that has two labels or more, and no such word, is a machine's: `eu-1.codesec`.
+ */
+static bool
+is_deep(const char *labels, size_t len)
 {
-	unsigned by_api = 0;
+	unsigned n = 0;
 
 	for (const char *end = labels + len; labels < end;) {
 		const char *dot = memchr(labels, '.', (size_t)(end - labels));
-		size_t n = (size_t)((dot ? dot : end) - labels);
-		enum sig_function f = function_of(labels, n, site);
+		size_t label = (size_t)((dot ? dot : end) - labels);
+		uint64_t set = characters(labels, label);
 
-		if (by_api != 0 && !says_more(f))
-			f = SIG_FN_NONE;
-		if (site && f == SIG_FN_PORTAL)
-			return 0;
-		for (unsigned i = 0; i < LABEL_FUNCTIONS; i++)
-			if (label_functions[i] == f) {
-				*ret_label = (struct label){ labels, n };
-				if (n != 3 || memcmp(labels, "api", 3) != 0)
-					return i + 1;
-				by_api = i + 1;
-			}
+		if (label > 0 && (labels[0] == '_' || among(site_parts, labels, label, set) ||
+				     among(deep_pages, labels, label, set)))
+			return false;
+		n += label > 0;
 		if (!dot)
 			break;
 		labels = dot + 1;
+	}
+	return n > 1;
+}
+
+static unsigned
+index_of(enum sig_function f)
+{
+	for (unsigned i = 0; i < LABEL_FUNCTIONS; i++)
+		if (label_functions[i] == f)
+			return i + 1;
+	return 0;
+}
+
+unsigned
+labels_tell(const char *labels, size_t len, enum labels_zone zone, struct label *ret_label)
+{
+	bool site = zone != LABELS_OF_AGENTS;
+	unsigned by_api = 0;
+
+	for (const char *at = labels, *end = labels + len; at < end;) {
+		const char *dot = memchr(at, '.', (size_t)(end - at));
+		size_t n = (size_t)((dot ? dot : end) - at);
+		enum sig_function f = function_of(at, n, site);
+		unsigned told = index_of(f);
+
+		if (site && f == SIG_FN_PORTAL && by_api == 0)
+			return 0;
+		if (told != 0 && (by_api == 0 || says_more(f))) {
+			*ret_label = (struct label){ at, n };
+			if (n != 3 || memcmp(at, "api", 3) != 0)
+				return told;
+			by_api = told;
+		}
+		if (!dot)
+			break;
+		at = dot + 1;
+	}
+	if (by_api == 0 && zone == LABELS_OF_SITE && is_deep(labels, len)) {
+		*ret_label = (struct label){ labels, len - (labels[len - 1] == '.') };
+		return index_of(SIG_FN_MANAGEMENT);
 	}
 	return by_api;
 }

@@ -18,7 +18,16 @@
 enum { LABEL_FUNCTIONS = 8 };
 extern const uint8_t label_functions[LABEL_FUNCTIONS]; /* enum sig_function */
 
-/* One label of the name that was given. */
+/* Whose hosts stand in the zone that the labels are left of. */
+enum labels_zone {
+	LABELS_OF_AGENTS,
+	LABELS_OF_PAGES, /* a signature of `portal` is about it: a console, a tenant, a part of a
+			    site */
+	LABELS_OF_SITE,	 /* likewise, and it is a domain as one registers it: a web site's whole */
+};
+
+/* One label of the name that was given; or all of them, with their dots: how many there are tells.
+ */
 struct label {
 	const char *text;
 	size_t len;
@@ -28,11 +37,13 @@ struct label {
  * `labels`: what stands left of the zone, canonical, without the last dot. Read from the left, the
  * first label that the list knows decides (`api` only when none behind it says more,
  * signatures/README.md): 1 + its index in label_functions, and the label in *ret_label; or 0, when
- * no label is known. `site`: the zone is a web site's domain. There a word for pages says nothing
- * new (0), and more words are for pages (`events`) or tell nothing (`static`). Any thread;
+ * no label is known. Among pages a word for pages says nothing new (0), and more words are for
+ * pages (`events`) or tell nothing (`static`). In a whole site a name that no label explains is
+ * `management` when two labels or more stand before the domain, none of them a page's. Any thread;
  * allocates nothing; time bounded by the list's length times that of the labels.
  */
-unsigned labels_tell(const char *labels, size_t len, bool site, struct label *ret_label);
+unsigned
+labels_tell(const char *labels, size_t len, enum labels_zone zone, struct label *ret_label);
 
 /*
  * Does a label that tells `to` change what a zone of function `from` says? Of a zone for pages, or

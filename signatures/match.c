@@ -103,11 +103,12 @@ match_use_node(struct matching *m, const struct table_node *node, unsigned fact,
 				continue;
 			hit.confidence = (uint8_t)sig_field_grade(f->field);
 		}
-		size_t left = ref->by_label ? name_len - node->key_len : 0;
+		struct match_left left = { ref->by_label ? name_len - node->key_len : 0,
+			ref->domain };
 
 		if (!ref->simple) {
 			match_try_clause(m, ref->target, &hit, left);
-		} else if (left > 1) {
+		} else if (left.len > 1) {
 			match_refine(m, &hit, left);
 			match_add_hit(m, &hit, 1, m->rules->recs[hit.sig].cap,
 			    m->rules->recs[hit.sig].portal);

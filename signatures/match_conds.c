@@ -29,7 +29,7 @@ all_conds(struct matching *m, const struct clause *c, int name, struct sig_hit *
 }
 
 void
-match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, size_t left)
+match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, struct match_left left)
 {
 	const struct clause *c = &m->rules->clauses[clause];
 	const struct sig_rec *rec = &m->rules->recs[c->sig];
@@ -124,7 +124,7 @@ match_expressions(struct matching *m, unsigned db)
 			.confidence = (uint8_t)sig_field_grade(m->facts[fact].field) };
 
 		if (clause != NO_CLAUSE)
-			match_try_clause(m, clause, &hit, 0);
+			match_try_clause(m, clause, &hit, (struct match_left){ 0 });
 	}
 }
 

@@ -60,15 +60,18 @@ match_add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t c
 }
 
 void
-match_refine(const struct matching *m, struct sig_hit *hit, size_t left)
+match_refine(const struct matching *m, struct sig_hit *hit, struct match_left left)
 {
 	const struct sig_rec *rec = &m->rules->recs[hit->sig];
 	const char *name = (const char *)m->facts[hit->facts[0]].value;
 	struct label label;
+	enum labels_zone zone = LABELS_OF_AGENTS;
 	unsigned told = 0;
 
-	if (rec->first_label != 0 && left > 1)
-		told = labels_tell(name, left - 1, rec->portal, &label);
+	if (rec->portal)
+		zone = left.domain ? LABELS_OF_SITE : LABELS_OF_PAGES;
+	if (rec->first_label != 0 && left.len > 1)
+		told = labels_tell(name, left.len - 1, zone, &label);
 	if (told != 0 && !(rec->kept_from & 1U << (told - 1)))
 		hit->sig = rec->first_label + told - 1;
 }

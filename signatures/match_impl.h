@@ -34,9 +34,15 @@ match_find_node(const struct table *t, uint64_t hash, const void *key, size_t le
 void match_string(struct matching *m, unsigned fact);
 void match_address(struct matching *m, unsigned fact);
 
+/* How much of the name, dot included, stands left of the key that it was found by; 0: no labels. */
+struct match_left {
+	size_t len;
+	bool domain; /* that key is a domain as one registers it */
+};
+
 /* match_conds.c */
-/* `left`: of a host that the clause was found by, or 0. See match_refine(). */
-void match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, size_t left);
+void
+match_try_clause(struct matching *m, uint32_t clause, struct sig_hit *hit, struct match_left left);
 void match_expressions(struct matching *m, unsigned db);
 /* Takes back what expressions left in the scratch. */
 void match_forget_seen(struct sig_scratch *s);
@@ -44,11 +50,8 @@ void match_forget_seen(struct sig_scratch *s);
 /* match_hits.c: hit->confidence holds the evidence's grade yet. */
 void
 match_add_hit(struct matching *m, struct sig_hit *hit, unsigned kinds, uint8_t cap, bool portal);
-/*
- * A hit on a signature that labels refine becomes one on what they say of it. `left`: how much of
- * the name that it was found by stands left of the zone.
- */
-void match_refine(const struct matching *m, struct sig_hit *hit, size_t left);
+/* A hit on a signature that labels refine becomes one on what they say of it. */
+void match_refine(const struct matching *m, struct sig_hit *hit, struct match_left left);
 /* Stronger as a source, then earlier in the flow: which of two facts is shown as evidence. */
 bool match_better_fact(const struct sig_fact *a, const struct sig_fact *b);
 

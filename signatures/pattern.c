@@ -3,6 +3,7 @@
 #include "signatures/pattern.h"
 
 #include <errno.h>
+#include <libpsl.h>
 #include <string.h>
 
 #include "signatures/base/text.h"
@@ -219,4 +220,14 @@ sig_pattern_match(const struct sig_pattern *p, const char *name, size_t len)
 	if (len > p->key_len && name[len - p->key_len - 1] != '.')
 		return false;
 	return sig_pattern_match_rest(p, name, len);
+}
+
+bool
+sig_pattern_is_domain(const struct sig_pattern *p)
+{
+	char key[256];
+
+	memcpy(key, p->key, p->key_len);
+	key[p->key_len] = '\0';
+	return psl_registrable_domain(psl_builtin(), key) == key;
 }

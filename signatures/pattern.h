@@ -41,4 +41,7 @@ bool sig_pattern_match(const struct sig_pattern *p, const char *name, size_t len
 /* The part left of the key alone: `name` is already known to end with the key. */
 bool sig_pattern_match_rest(const struct sig_pattern *p, const char *name, size_t len);
 
+/* Whether the key is a domain as one registers it: one label below a public suffix (libpsl). */
+bool sig_pattern_is_domain(const struct sig_pattern *p);
+
 #endif

@@ -37,8 +37,9 @@ struct table_ref {
 	uint8_t simple : 1;
 	uint8_t portal : 1; /* simple: what sig_rec says, to spare a look there */
 	uint8_t by_label : 1;
-	uint8_t cap;   /* simple: likewise */
-	uint8_t grade; /* of evidence that is no name */
+	uint8_t domain : 1; /* the key is a domain as one registers it */
+	uint8_t cap;	    /* simple: likewise */
+	uint8_t grade;	    /* of evidence that is no name */
 };
 _Static_assert(sizeof(struct table_ref) == 16, "it must fit into a node");
 

@@ -4,11 +4,11 @@
 #include "signatures/labels.h"
 
 static const char *
-told_in(const char *labels, bool site)
+told_zone(const char *labels, enum labels_zone zone)
 {
 	static char text[128];
 	struct label label;
-	unsigned n = labels_tell(labels, strlen(labels), site, &label);
+	unsigned n = labels_tell(labels, strlen(labels), zone, &label);
 
 	if (n == 0)
 		return "";
@@ -16,6 +16,12 @@ told_in(const char *labels, bool site)
 	    sig_function_name((enum sig_function)label_functions[n - 1]), (int)label.len,
 	    label.text);
 	return text;
+}
+
+static const char *
+told_in(const char *labels, bool pages)
+{
+	return told_zone(labels, pages ? LABELS_OF_PAGES : LABELS_OF_AGENTS);
 }
 
 static const char *
@@ -96,6 +102,30 @@ zones(void **state)
 	assert_string_equal(told_in("matomo", true), "");
 	assert_string_equal(told_in("ocsp", false), "management by ocsp");
 	assert_string_equal(told_in("events", false), "telemetry by events");
+}
+
+/*
+ * Pages of a site have one label before its domain, or a page's word among several; names that have
+ * neither are machines'. The hosts are such as vendors' documents name.
+ */
+static void
+deep(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    told_zone("billy.eu-1.codesec", LABELS_OF_SITE), "management by billy.eu-1.codesec");
+	assert_string_equal(told_zone("pod1.epm", LABELS_OF_SITE), "management by pod1.epm");
+	assert_string_equal(told_zone("pod1.epm.", LABELS_OF_SITE), "management by pod1.epm");
+	assert_string_equal(told_zone("pod1.epm", LABELS_OF_PAGES), "");
+	assert_string_equal(told_zone("pod1.epm", LABELS_OF_AGENTS), "");
+	assert_string_equal(told_zone("epm", LABELS_OF_SITE), "");
+	assert_string_equal(told_zone("epm.", LABELS_OF_SITE), "");
+	assert_string_equal(told_zone("eu.dl3.epm", LABELS_OF_SITE), "update by dl3");
+	assert_string_equal(told_zone("api.eu", LABELS_OF_SITE), "management by api");
+	assert_string_equal(told_zone("pod1.docs", LABELS_OF_SITE), "");
+	assert_string_equal(told_zone("news.secureforms", LABELS_OF_SITE), "");
+	assert_string_equal(told_zone("app.eu", LABELS_OF_SITE), "");
+	assert_string_equal(told_zone("acme.com._spf", LABELS_OF_SITE), "");
 }
 
 /* A zone of one function is changed by what fetches, activates or reports, not by how one asks. */
@@ -179,6 +209,8 @@ refined(void **state)
 	assert_null(i->label_of);
 	assert_int_equal(i->cap, SIG_CONF_STRONG);
 	assert_string_equal(match(rules, scratch, "t.example")->id, "t/site");
+	assert_string_equal(
+	    match(rules, scratch, "pod1.eu.t.example")->id, "t/site-label-management");
 	assert_string_equal(match(rules, scratch, "dl2.t-cdn.example")->id, "t/zone-label-update");
 	assert_string_equal(match(rules, scratch, "a.t-cdn.example")->id, "t/zone");
 	assert_string_equal(match(rules, scratch, "a.t-cloud.example")->id, "t/cloud");
@@ -211,6 +243,10 @@ agents(void **state)
 	    "  - {id: p, name: P, category: av}\nsignatures:\n"
 	    "  - {id: site, product: web, function: portal, confidence: medium, by_label: true,\n"
 	    "     match: [{host: .t.example}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: uk, product: web, function: portal, confidence: medium, by_label: true,\n"
+	    "     match: [{host: .t.co.uk}], source: x, reviewed: 2026-01-01}\n"
+	    "  - {id: tenants, product: p, function: portal, confidence: medium, by_label: true,\n"
+	    "     match: [{host: .v.t.example}], source: x, reviewed: 2026-01-01}\n"
 	    "  - {id: zone, product: p, function: mixed, confidence: high, by_label: true,\n"
 	    "     match: [{host: .u.example}], source: x, reviewed: 2026-01-01}\n";
 	struct sig_ruleset *rules = rules_at(text, 20260701);
@@ -227,6 +263,14 @@ agents(void **state)
 	i = match(rules, scratch, "www.t.example");
 	assert_string_equal(i->product_id, "web");
 	assert_string_equal(i->category, "other");
+	i = match(rules, scratch, "pod1.eu.t.example");
+	assert_string_equal(i->id, "t/site-label-management");
+	assert_string_equal(i->product_id, "any");
+	assert_int_equal(i->cap, SIG_CONF_INFERRED);
+	assert_string_equal(match(rules, scratch, "eu.t.example")->id, "t/site");
+	assert_string_equal(match(rules, scratch, "eu.t.co.uk")->id, "t/uk");
+	assert_string_equal(match(rules, scratch, "a.eu.t.co.uk")->id, "t/uk-label-management");
+	assert_string_equal(match(rules, scratch, "pod1.eu.v.t.example")->id, "t/tenants");
 	assert_string_equal(match(rules, scratch, "update.u.example")->product_id, "p");
 	assert_string_equal(match(rules, scratch, "www.u.example")->product_id, "p");
 	sig_scratch_free(scratch);
@@ -237,8 +281,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(shapes), cmocka_unit_test(order),
-		cmocka_unit_test(zones), cmocka_unit_test(refining), cmocka_unit_test(parents),
-		cmocka_unit_test(refined), cmocka_unit_test(agents) };
+		cmocka_unit_test(zones), cmocka_unit_test(deep), cmocka_unit_test(refining),
+		cmocka_unit_test(parents), cmocka_unit_test(refined), cmocka_unit_test(agents) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

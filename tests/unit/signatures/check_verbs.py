@@ -144,6 +144,17 @@ def about(packs):
     check("why, another sight of the name", [(r["outcome"], r.get("reason")) for r in o["rules"]],
           [("won", "no other rule matches"), ("out", "needs more than the name: http_host, path")])
     shutil.rmtree(http)
+    site = os.path.join(os.path.dirname(packs), "site")
+    os.mkdir(site)
+    with open(os.path.join(site, "acme.yaml"), "w", encoding="utf-8") as f:
+        f.write(PACK.replace("id: cloud,", "id: cloud, by_label: true,").replace("function: telemetry", "function: portal"))
+    told = {n: json.loads(run("why", "--json", "--packs", site, n)[1])["rules"][0]
+            for n in ("stats.acme.ch", "eu.acme.ch", "pod1.eu.acme.ch", "docs.eu.acme.ch")}
+    check("why, labels", {n: (r["signature"], r.get("label")) for n, r in told.items()},
+          {"stats.acme.ch": ("acme/cloud", None), "eu.acme.ch": ("acme/cloud", None),
+           "pod1.eu.acme.ch": ("acme/cloud-label-management", "pod1.eu"), "docs.eu.acme.ch": ("acme/cloud", None)})
+    check("why, labels in words", "labels    pod1.eu: no page's word" in run("why", "--packs", site, "pod1.eu.acme.ch")[1], True)
+    shutil.rmtree(site)
     check("why, no name", run("why", "a b")[0], 2)
     o = json.loads(run("show", "--json", "acme/pull")[1])
     check("show", (o["match"], o["confidence"]), ([{"host": ["dl.acme.ch"], "path": ["/d/"]}], "inferred"))

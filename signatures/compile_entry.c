@@ -227,7 +227,7 @@ anchor_host(struct build *b, enum pack_key k, const char *text, struct table_ref
 	ref.fields = (uint16_t)pack_key_fields(k);
 	ref.specificity = p.specificity;
 	ref.open = p.open;
-	ref.domain = ref.by_label && sig_pattern_is_domain(&p);
+	ref.domain = ref.by_label && ref.portal && sig_pattern_is_domain(&p);
 	if (p.head) {
 		char *head = build_add(b, &b->heads, p.head_len, 1);
 

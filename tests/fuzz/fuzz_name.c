@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a name: the canonical form is stable, escapes are printable, and the compiled table
- * agrees with a plain pass over the patterns.
+ * Any bytes as a name: the canonical form is stable, escapes are printable, the compiled table
+ * agrees with a plain pass over the patterns, and what labels tell stands in the name.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "signatures/base/text.h"
+#include "signatures/labels.h"
 #include "signatures/pattern.h"
 #include "signatures/ruleset.h"
 
@@ -60,6 +61,32 @@ slow(const char *name, size_t len)
 	return hits;
 }
 
+/* Bytes as they are, canonical or not, with nothing behind them. */
+static void
+tell(const uint8_t *data, size_t size)
+{
+	size_t len = size < SIG_NAME_MAX ? size : SIG_NAME_MAX;
+	char *labels = malloc(len ? len : 1);
+
+	if (!labels)
+		return;
+	memcpy(labels, data, len);
+	for (unsigned zone = LABELS_OF_AGENTS; zone <= LABELS_OF_SITE; zone++) {
+		struct label label;
+		unsigned told = labels_tell(labels, len, (enum labels_zone)zone, &label);
+
+		if (told > LABEL_FUNCTIONS)
+			abort();
+		if (told == 0)
+			continue;
+		if (label.len == 0 || label.text < labels || label.text + label.len > labels + len)
+			abort();
+		if (memchr(label.text, '.', label.len) && zone != LABELS_OF_SITE)
+			abort();
+	}
+	free(labels);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -76,6 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (sig_scratch_new(rules, &scratch) != 0)
 			abort();
 	}
+	tell(data, size);
 	n = sig_text_escape(shown, sizeof(shown), data, size);
 	for (size_t i = 0; i < n; i++)
 		if (shown[i] < 0x20 || shown[i] > 0x7e)

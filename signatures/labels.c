@@ -55,8 +55,8 @@ static const struct shape site_parts[] = { S("home"), S("store"), S("trust"), S(
 	S("search"), S("tool"), S("tools"), S("content"), S("services"), { 0 } };
 
 /*
- * These neither, and they are of pages as well: where one stands, a name is none of an agent's for
- * being far below the domain (`news.forms`).
+ * Words of pages, of sign-in and of mail, which alone tell nothing: a name that has one of them may
+ * stand far below the domain and be no agent's all the same (`news.forms`). See is_deep().
  */
 static const struct shape deep_pages[] = { S("form"), S("*forms"), S("campaign*"), S("eloqua"),
 	S("demand"), S("insight"), S("messages"), S("social"), S("promo*"), S("landing*"),

@@ -9,7 +9,7 @@
 
 enum { LINT_DAYS = 730 };
 
-enum sig_opt { O_DAYS = 1, O_NOTES, O_KEY, O_UNSIGNED, O_OUTPUT, O_VERSION };
+enum sig_opt { O_DAYS = 1, O_NOTES, O_KEY, O_UNSIGNED, O_REPLACE, O_OUTPUT, O_VERSION };
 
 static const struct ctl_opt ask_opts[] = { CTL_OPT_PACKS, CTL_OPT_JSON, CTL_OPT_HELP, { 0 } };
 static const struct ctl_opt test_opts[] = { CTL_OPT_PACKS, CTL_OPT_HELP, { 0 } };
@@ -26,6 +26,8 @@ static const struct ctl_opt install_opts[] = {
 	{ "key", 'k', "FILE", O_KEY, "the public key that must have signed it" },
 	{ "allow-unsigned", 0, NULL, O_UNSIGNED,
 	    "take a bundle that nobody signed; status says so" },
+	{ "replace", 0, NULL, O_REPLACE,
+	    "throw away packs there that no bundle brought, or that were changed" },
 	CTL_OPT_PACKS,
 	CTL_OPT_HELP,
 	{ 0 },
@@ -98,12 +100,12 @@ static const struct sub {
 	      .opts = diff_opts },
 	    sigcmd_diff, 2, 2 },
 	{ { .name = "signatures install",
-	      .usage = "BUNDLE [--key FILE] [--allow-unsigned] [--packs DIR]",
+	      .usage = "BUNDLE [--key FILE] [--allow-unsigned] [--replace] [--packs DIR]",
 	      .summary = "replace the packs by a bundle's, once it proved good",
 	      .about =
 		  "Checks a bundle's signature, then its digests, then its packs, and replaces "
 		  "the folder of\npacks in one step. Older or altered bundles are refused and "
-		  "nothing changes.",
+		  "nothing changes; so is\none that would throw away packs of your own there.",
 	      .examples = "phonehome signatures install packs.tar --key vendor.pub",
 	      .opts = install_opts },
 	    sigcmd_install, 1, 1 },
@@ -147,6 +149,7 @@ take_option(void *ctx, int id, const char *value)
 	case O_NOTES: c->notes = true; return -1;
 	case O_KEY: c->key = value; return -1;
 	case O_UNSIGNED: c->allow_unsigned = true; return -1;
+	case O_REPLACE: c->replace = true; return -1;
 	case O_OUTPUT: c->output = value; return -1;
 	case O_VERSION: c->version = value; return -1;
 	case O_DAYS:

@@ -16,7 +16,7 @@ struct sigcmd {
 	const char *packs; /* never NULL */
 	unsigned days;
 	const char *key, *output, *version;
-	bool allow_unsigned;
+	bool allow_unsigned, replace;
 	bool notes;
 	int argc; /* the arguments left */
 	char **argv;

@@ -138,7 +138,8 @@ sigcmd_install(const struct sigcmd *c)
 	struct sig_bundle_install how = { .bundle = c->argv[0],
 		.dir = c->packs,
 		.key_file = c->key,
-		.allow_unsigned = c->allow_unsigned };
+		.allow_unsigned = c->allow_unsigned,
+		.replace = c->replace };
 	struct sig_diag diag = { 0 };
 	char version[33];
 	bool is_signed = false;

@@ -310,8 +310,8 @@ by_name(const void *a, const void *b)
 	return strcmp(base_name((*x)->path), base_name((*y)->path));
 }
 
-static const char *
-highest_version(const struct sig_packs *packs)
+const char *
+bundle_highest_version(const struct sig_packs *packs)
 {
 	const char *best = packs->files[0].pack->version;
 
@@ -394,7 +394,7 @@ sig_bundle_make(const char *dir, const char *bundle, const char *version, const 
 	if (files) {
 		qsort(files, packs->n, sizeof(*files), by_name);
 		if (!version)
-			version = highest_version(packs);
+			version = bundle_highest_version(packs);
 		manifest = write_manifest(files, packs->n, version, &len);
 	}
 	if (!manifest)

@@ -67,10 +67,13 @@ struct sig_bundle_install {
 	const char *dir;      /* the folder of packs to replace, or to make */
 	const char *key_file; /* public key as PEM; NULL only with allow_unsigned */
 	bool allow_unsigned;  /* also when the signature is bad or absent */
+	bool replace;	      /* also where packs go that no bundle brought, or that were changed */
 };
 /*
  * Checks, unpacks beside `dir`, loads and compiles, and then swaps the two folders in one step:
  * whoever reads the packs sees the old ones or the new ones. On any failure nothing has changed.
+ * One installation at a time goes on in the folder that holds `dir`: a second one is -EBUSY; what
+ * one left that was killed is removed by the next.
  * ret_version has 33 bytes; *ret_signed: the signature was there and is the key's. Both may be
  * NULL.
  */

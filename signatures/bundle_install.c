@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,30 +72,6 @@ remove_folder(const char *path)
 	(void)rmdir(path);
 }
 
-/* The version that is installed; false when none is. */
-static bool
-installed_version(const char *dir, char version[static 33])
-{
-	struct sig_diag quiet = { 0 };
-	struct sig_manifest m;
-	char *path = NULL, *text = NULL;
-	unsigned line;
-	size_t len;
-	bool ok = false;
-
-	if (asprintf(&path, "%s/MANIFEST", dir) >= 0 &&
-	    sig_file_read(path, SIG_BUNDLE_MANIFEST_MAX, &text, &len, &quiet) == 0 &&
-	    sig_manifest_parse(text, len, &m, &line) == 0) {
-		memcpy(version, m.version, sizeof(m.version));
-		sig_manifest_free(&m);
-		ok = true;
-	}
-	free(text);
-	free(path);
-	sig_diag_free(&quiet);
-	return ok;
-}
-
 static int
 check_works(const char *dir, struct sig_diag *diag)
 {
@@ -134,7 +111,7 @@ unpack(struct bundle_read *r, const char *fresh, const struct sig_bundle_install
 	r->keep = keep_pack;
 	r->keep_arg = &fd;
 	err = bundle_read(r, data, len);
-	if (!err && installed_version(how->dir, have) &&
+	if (!err && bundle_folder_version(how->dir, have) &&
 	    sig_version_compare(r->manifest.version, have) < 0) {
 		sig_diag_add(r->diag, SIG_ERROR, how->bundle, 0, 0,
 		    "version %s is older than %s, which is installed in %s", r->manifest.version,
@@ -153,33 +130,106 @@ unpack(struct bundle_read *r, const char *fresh, const struct sig_bundle_install
 	return err;
 }
 
-static int
-install(struct bundle_read *r, const struct sig_bundle_install *how, const void *data, size_t len)
+/*
+ * Where `dir` is unpacked, as a template for mkdtemp(): beside it, on the same file system, under a
+ * name that nobody gives to a folder of packs.
+ */
+static char *
+place_beside(const char *dir, char **ret_parent, char **ret_prefix)
 {
-	size_t n = strlen(how->dir);
-	char *fresh = NULL;
+	char *copy = strdup(dir), *last = copy ? strrchr(copy, '/') : NULL, *place = NULL;
+
+	while (last && !last[1] && last > copy) {
+		*last = '\0';
+		last = strrchr(copy, '/');
+	}
+	if (copy && asprintf(ret_prefix, ".%s.install-", last ? last + 1 : copy) < 0)
+		*ret_prefix = NULL;
+	if (last)
+		last[last == copy] = '\0';
+	if (copy && *ret_prefix) {
+		*ret_parent = strdup(last ? copy : ".");
+		if (!*ret_parent || asprintf(&place, "%s/%sXXXXXX", *ret_parent, *ret_prefix) < 0)
+			place = NULL;
+	}
+	free(copy);
+	return place;
+}
+
+/* With the lock held, whatever stands under the installer's name was left by one that was killed.
+ */
+static void
+remove_left(const char *parent, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	DIR *d = opendir(parent);
+	struct dirent *e;
+	char *path;
+
+	while (d && (e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, prefix, n) == 0 && strlen(e->d_name) == n + 6 &&
+		    asprintf(&path, "%s/%s", parent, e->d_name) >= 0) {
+			remove_folder(path);
+			free(path);
+		}
+	if (d)
+		closedir(d);
+}
+
+static int
+install_in(struct bundle_read *r, const struct sig_bundle_install *how, char *fresh, int parent,
+    const void *data, size_t len)
+{
 	int err;
 
-	while (n > 1 && how->dir[n - 1] == '/')
-		n--;
-	if (asprintf(&fresh, "%.*s.new-XXXXXX", (int)n, how->dir) < 0)
-		return -ENOMEM;
-	if (!mkdtemp(fresh)) {
-		err = system_fault(r->diag, fresh, -errno);
-		free(fresh);
-		return err;
-	}
+	if (!mkdtemp(fresh))
+		return system_fault(r->diag, fresh, -errno);
 	err = unpack(r, fresh, how, data, len);
+	if (!err) {
+		err = bundle_folder_keeps(how->dir, &r->manifest, how->replace, r->diag);
+		if (err && err != -EBADMSG)
+			system_fault(r->diag, how->dir, err);
+	}
 	if (!err)
 		err = check_works(fresh, r->diag);
 	if (!err) {
 		err = swap(fresh, how->dir);
 		if (err)
 			system_fault(r->diag, how->dir, err);
+		else
+			(void)fsync(parent);
 	}
 	if (err)
 		remove_folder(fresh);
+	return err;
+}
+
+static int
+install(struct bundle_read *r, const struct sig_bundle_install *how, const void *data, size_t len)
+{
+	char *parent = NULL, *prefix = NULL;
+	char *fresh = place_beside(how->dir, &parent, &prefix);
+	int fd = -1, err = fresh ? 0 : -ENOMEM;
+
+	if (!err) {
+		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			err = system_fault(r->diag, parent, -errno);
+	}
+	if (!err && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		sig_diag_add(r->diag, SIG_ERROR, how->dir, 0, 0, "%s",
+		    err == -EBUSY ? "another installation is under way there" : strerror(-err));
+	}
+	if (!err) {
+		remove_left(parent, prefix);
+		err = install_in(r, how, fresh, fd, data, len);
+	}
+	if (fd >= 0)
+		close(fd);
 	free(fresh);
+	free(prefix);
+	free(parent);
 	return err;
 }
 

@@ -4,7 +4,9 @@
  * nothing; the archive and the signature are also read by tar and by openssl's own command.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,13 +65,17 @@ end(void **state)
 	return system(command);
 }
 
+static const char *place = "installed";
+static bool replace;
+
 /* The origin of the installed packs, or the message of what went wrong. */
 static const char *
 install(const char *bundle, const char *key, bool unsigned_too)
 {
 	static char out[512];
 	struct sig_bundle_install how = { .bundle = in(bundle),
-		.dir = in("installed"),
+		.dir = in(place),
+		.replace = replace,
 		.key_file = key ? in(key) : NULL,
 		.allow_unsigned = unsigned_too };
 	struct sig_diag d = { 0 };
@@ -100,7 +106,7 @@ origin(void)
 	struct sig_packs *packs = NULL;
 	struct sig_ruleset *rules = NULL;
 
-	assert_int_equal(sig_packs_load(in("installed"), &packs, &d), 0);
+	assert_int_equal(sig_packs_load(in(place), &packs, &d), 0);
 	assert_int_equal(sig_compile(packs, &rules, &d), 0);
 	snprintf(out, sizeof(out), "%s", sig_ruleset_origin(rules));
 	sig_ruleset_free(rules);
@@ -129,10 +135,10 @@ installed(void **state)
 }
 
 static int
-install_at(const char *place, struct sig_diag *d)
+install_at(const char *at, struct sig_diag *d)
 {
 	struct sig_bundle_install how = {
-		.bundle = in("two.tar"), .key_file = in("a.pub"), .dir = in(place)
+		.bundle = in("two.tar"), .key_file = in("a.pub"), .dir = in(at)
 	};
 
 	return sig_bundle_install(&how, NULL, NULL, d);
@@ -161,7 +167,8 @@ places(void **state)
 	assert_int_equal(install_at("plain", &d), -EINVAL);
 	assert_non_null(strstr(d.msgs[0].text, "plain: is no folder"));
 	sig_diag_free(&d);
-	snprintf(command, sizeof(command), "test -z \"$(ls -d '%s'/*.new-* 2>/dev/null)\"", dir);
+	snprintf(
+	    command, sizeof(command), "test -z \"$(ls -d '%s'/.*.install-* 2>/dev/null)\"", dir);
 	assert_int_equal(system(command), 0);
 }
 
@@ -180,7 +187,95 @@ unsigned_ones(void **state)
 	fputs("# mine\n", f);
 	fclose(f);
 	assert_string_equal(origin(), "folder");
+	replace = true;
 	assert_string_equal(install("ten.tar", "a.pub", false), "signed:10.0");
+	replace = false;
+}
+
+static void
+put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+/* What a person put there is not the installer's to throw away; packs that a bundle brought are. */
+static void
+own_packs(void **state)
+{
+	char *other = bent_pack("a.vendor.com", "b.vendor.com");
+	char *named = strstr(other, "pack: t");
+	char *newer = bent_pack("version: 1.0", "version: 10.1");
+
+	(void)state;
+	memcpy(named, "pack: u", strlen("pack: u"));
+	assert_int_equal(mkdir(in("packs2"), 0700), 0);
+	put_text(in("packs2/u.yaml"), other);
+	put_text(in("packs2/t.yaml"), good_pack);
+	assert_int_equal(sig_bundle_make(in("packs2"), in("more.tar"), "11", in("a.key"),
+			     &(struct sig_diag){ 0 }),
+	    0);
+
+	place = "own";
+	assert_string_equal(install("more.tar", "a.pub", false), "signed:11");
+	assert_int_equal(access(in("own/u.yaml"), F_OK), 0);
+	assert_int_equal(sig_bundle_make(in("packs"), in("twelve.tar"), "12", in("a.key"),
+			     &(struct sig_diag){ 0 }),
+	    0);
+	/* u.yaml is no more in the bundle, and came by one. */
+	assert_string_equal(install("twelve.tar", "a.pub", false), "signed:12");
+	assert_int_not_equal(access(in("own/u.yaml"), F_OK), 0);
+
+	put_text(in("own/u.yaml"), other);
+	assert_string_equal(install("twelve.tar", "a.pub", false),
+	    "is not of what was installed and not of the bundle, and would be lost: move it away, "
+	    "or --replace");
+	assert_int_equal(access(in("own/u.yaml"), F_OK), 0);
+	assert_string_equal(origin(), "folder");
+	assert_int_equal(unlink(in("own/u.yaml")), 0);
+	put_text(in("own/t.yaml"), newer);
+	assert_string_equal(install("twelve.tar", "a.pub", false),
+	    "was changed since it was installed, and that "
+	    "would be lost: move it away, or --replace");
+	assert_int_equal(mkdir(in("own/notes"), 0700), 0);
+	replace = true;
+	assert_string_equal(
+	    install("twelve.tar", "a.pub", false), "is a folder, and would be lost: move it away");
+	assert_int_equal(rmdir(in("own/notes")), 0);
+	assert_string_equal(install("twelve.tar", "a.pub", false), "signed:12");
+	replace = false;
+
+	/* A folder that no bundle brought: as the build installs it. Its packs have versions too.
+	 */
+	place = "plainly";
+	assert_int_equal(mkdir(in("plainly"), 0700), 0);
+	put_text(in("plainly/t.yaml"), newer);
+	assert_non_null(strstr(install("ten.tar", "a.pub", false),
+	    "version 10.0 is older than 10.1, which is installed in "));
+	assert_string_equal(install("more.tar", "a.pub", false), "signed:11");
+	place = "installed";
+	free(other);
+	free(newer);
+}
+
+/* A second installer waits for nobody; what a killed one left goes, and nothing else does. */
+static void
+one_at_a_time(void **state)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_string_equal(
+	    install("ten.tar", "a.pub", false), "another installation is under way there");
+	close(fd);
+	assert_int_equal(mkdir(in(".installed.install-Ab3xyz"), 0700), 0);
+	put_text(in(".installed.install-Ab3xyz/t.yaml"), "half");
+	assert_int_equal(mkdir(in("installed.install-backup"), 0700), 0);
+	assert_int_equal(mkdir(in(".installed.install-Ab3xyzz"), 0700), 0);
+	assert_string_equal(install("ten.tar", "a.pub", false), "signed:10.0");
+	assert_int_not_equal(access(in(".installed.install-Ab3xyz"), F_OK), 0);
+	assert_int_equal(rmdir(in("installed.install-backup")), 0);
+	assert_int_equal(rmdir(in(".installed.install-Ab3xyzz")), 0);
 }
 
 /* Every byte of the bundle counts, but those that tar leaves unused. */
@@ -301,7 +396,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(installed), cmocka_unit_test(places),
-		cmocka_unit_test(unsigned_ones), cmocka_unit_test(altered),
+		cmocka_unit_test(unsigned_ones), cmocka_unit_test(own_packs),
+		cmocka_unit_test(one_at_a_time), cmocka_unit_test(altered),
 		cmocka_unit_test(other_tools), cmocka_unit_test(manifests),
 		cmocka_unit_test(versions) };
 

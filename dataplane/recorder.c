@@ -91,6 +91,7 @@ open_store(struct dp_recorder *r, struct sig_diag *diag)
 		.url = c->store.url,
 		.sensor = c->sensor,
 		.mode = STORE_WRITE,
+		.alone = true,
 		.timeout_ms = c->store.timeout_ms,
 		.max_events = c->store.max_events,
 		.spool_events = c->store.spool_events,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * migrations[i] brings version i to i + 1; a new version is a new line. Never edit a line that was
@@ -94,6 +95,7 @@ store_sqlite_open(struct store *store, const char *path, struct sig_diag *diag)
 		return -ENOMEM;
 	store->impl = l;
 	store->ops = &lite_ops;
+	l->lock_fd = -1;
 	l->path = strdup(path);
 	if (!l->path)
 		return -ENOMEM;
@@ -111,6 +113,8 @@ lite_close(struct store *store)
 	for (int i = 0; i < LITE_STMTS; i++)
 		(void)sqlite3_finalize(l->stmt[i]);
 	(void)sqlite3_close(l->db);
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
 	free(l->path);
 	free(l);
 }
@@ -249,7 +253,13 @@ open_writer(struct store *store, struct lite *l, struct sig_diag *diag)
 	if (stat(l->path, &st) == 0 && check_file(l, &st, diag) < 0)
 		return -EINVAL;
 	mode_t mask = umask(027); /* who called whom is not for everybody to read */
-	int rc = sqlite3_open_v2(l->path, &l->db,
+	int rc = lite_lock(store, l, diag);
+
+	if (rc < 0) {
+		(void)umask(mask);
+		return rc;
+	}
+	rc = sqlite3_open_v2(l->path, &l->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
 	(void)umask(mask);

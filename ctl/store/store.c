@@ -81,6 +81,7 @@ store_open(const struct store_config *config, struct store **ret_store, struct s
 	if (!store)
 		return -ENOMEM;
 	store->mode = config->mode;
+	store->alone = config->alone;
 	store->timeout_ms = config->timeout_ms ? config->timeout_ms : 1000;
 	store->max_events = config->max_events ? config->max_events : 1000000;
 	if (config->sensor)

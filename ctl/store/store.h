@@ -23,6 +23,7 @@ struct store_config {
 	const char *url;
 	const char *sensor;
 	enum store_mode mode;
+	bool alone;		   /* writer: no other one of this sensor's name may be at work */
 	unsigned timeout_ms;	   /* connect and command; default 1000 */
 	uint64_t max_events;	   /* kept in the store, oldest out */
 	uint32_t spool_events;	   /* held in memory while the store is away */

@@ -61,6 +61,7 @@ struct store {
 	struct spool spool;
 	struct store_stats stats; /* queued and rows_pending are filled in by store_stats() */
 	enum store_mode mode;
+	bool alone;
 	unsigned timeout_ms;
 	uint64_t max_events;
 	char sensor[STORE_SENSOR_MAX];

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The SQLite store under kill -9, a full disk and a reader beside the writer. What is stored is
+"""The SQLite store under kill -9, a full disk, a reader and other writers beside the writer. What is stored is
 counted by Python's own sqlite3, not by our reader alone.
 
 usage: store_sqlite.py STORE_TOOL"""
@@ -27,10 +27,10 @@ def check(what, ok, seen=""):
 
 
 class Tool:
-    def __init__(self, mode, path, wrap=()):
+    def __init__(self, mode, path, wrap=(), sensor="s1"):
         self.p = subprocess.Popen([*wrap, TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   text=True)
-        self.opened = self(f"open {mode} {path} s1 300 100000")
+        self.opened = self(f"open {mode} {path} {sensor} 300 100000")
 
     def send(self, line):
         self.p.stdin.write(line + "\n")
@@ -165,6 +165,31 @@ def large():
         print(f"  large: {' '.join(args)}: {usage.ru_maxrss >> 10} MB for a store of {os.path.getsize(path) >> 20} MB")
 
 
+def of_one_name():
+    """A daemon's rows are its own: no second writer of its name, also not for a moment, but any number of another."""
+    path = os.path.join(TMP, "name.db")
+    taken = "another program writes there as sensor 's1'"
+    first = Tool("alone", path)
+    check("a daemon", first.opened["rc"] == 0, first.opened)
+    for mode in ("alone", "write"):
+        second = Tool(mode, path)
+        check(f"{mode} of its name", second.opened["rc"] < 0 and taken in second.opened["said"], second.opened)
+        second.end()
+    others = [Tool("alone", path, sensor="s2"), Tool("write", path, sensor="s3"), Tool("write", path, sensor="s3"), Tool("read", path)]
+    check("other names, and readers", all(o.opened["rc"] == 0 for o in others), [o.opened for o in others])
+    if "PHONEHOME" in os.environ:
+        capture = os.path.join(os.path.dirname(__file__), "..", "cases", "real-clients", "input.pcap")
+        for sensor, code in (("s1", 1), ("s4", 0)):
+            scan = subprocess.run([os.environ["PHONEHOME"], "scan", capture, "--store", path, "--sensor", sensor],
+                                  capture_output=True, text=True, check=False)
+            check(f"a scan as {sensor}", scan.returncode == code and (code == 0 or taken in scan.stderr), scan.stderr)
+    first.end()  # kill -9
+    again = Tool("alone", path)
+    check("after a kill", again.opened["rc"] == 0, again.opened)
+    for tool in (again, *others):
+        tool.end()
+
+
 def clock():
     clock_steps(lambda mode: Tool(mode, os.path.join(TMP, "clock.db")))
 
@@ -172,7 +197,7 @@ def clock():
 def main():
     random.seed(3)
     try:
-        for scenario in (killed, disk_full, reader_beside, large, clock):
+        for scenario in (killed, disk_full, reader_beside, large, of_one_name, clock):
             start = time.monotonic()
             scenario()
             print(f"ok {scenario.__name__} ({time.monotonic() - start:.1f} s)", flush=True)

@@ -59,6 +59,7 @@ do_open(char **arg)
 	struct store_config config = { .url = arg[2],
 		.sensor = arg[3],
 		.mode = strcmp(arg[1], "read") == 0 ? STORE_READ : STORE_WRITE,
+		.alone = strcmp(arg[1], "alone") == 0,
 		.timeout_ms = (unsigned)atoi(arg[4]),
 		.spool_events = (uint32_t)atoi(arg[5]),
 		.password_file = arg[6] };

@@ -96,12 +96,12 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const tails[] = { "", "-wal", "-shm" };
+	static const char *const tails[] = { "", "-wal", "-shm", "-lock" };
 	char name[80];
 
 	(void)state;
 	store_close(reader);
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
 		(void)snprintf(name, sizeof(name), "%s%s", path, tails[i]);
 		(void)unlink(name);
 	}

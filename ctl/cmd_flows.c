@@ -200,7 +200,7 @@ run(int argc, char **argv)
 	f.sensors = f.common.all_sensors || f.common.filter.sensor;
 	if (f.common.format == CTL_JSON)
 		f.common.format = CTL_JSON_LINES; /* a stream: one object a line */
-	f.print = ctl_print_new(stdout, f.common.format, ctl_flow_columns);
+	f.print = ctl_print_new(stdout, f.common.format, ctl_flow_columns(f.sensors));
 	if (f.last > 0 && !(f.ring = calloc(f.last, sizeof(*f.ring)))) {
 		ctl_error("out of memory");
 		return CTL_FAILED;

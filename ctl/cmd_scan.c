@@ -346,7 +346,7 @@ scan_files(struct scan_run *r, struct ctl_scan *scan)
 	if (r->flows)
 		r->print = ctl_print_new(stdout,
 		    r->common.format == CTL_JSON ? CTL_JSON_LINES : r->common.format,
-		    ctl_flow_columns);
+		    ctl_flow_columns(false));
 	for (unsigned i = 0; i < r->n_files && !r->stop; i++) {
 		int one = ctl_scan_file(scan, r->files[i]);
 		clear_bar(r);

@@ -150,7 +150,7 @@ enum flow_column {
 	F_MAX
 };
 
-const struct ctl_column ctl_flow_columns[F_MAX + 1] = {
+static const struct ctl_column flow_columns[F_MAX + 1] = {
 	[F_FIRST] = { "first", "FIRST", 0, 0 },
 	[F_LAST] = { "last", NULL, 0, 0 },
 	[F_SENSOR] = { "sensor", NULL, 0, 0 },
@@ -180,6 +180,19 @@ const struct ctl_column ctl_flow_columns[F_MAX + 1] = {
 	[F_SIGNATURE] = { "signature", NULL, 0, 0 },
 	[F_FLAGS] = { "flags", "FLAGS", 8, 9 },
 };
+
+const struct ctl_column *
+ctl_flow_columns(bool of_sensors)
+{
+	static struct ctl_column with[F_MAX + 1];
+
+	if (!of_sensors)
+		return flow_columns;
+	memcpy(with, flow_columns, sizeof(with));
+	with[F_SENSOR].title = "SENSOR";
+	with[F_SENSOR].min = 6;
+	return with;
+}
 
 enum { SHOWN_MAX = 1100 };
 

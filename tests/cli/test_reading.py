@@ -152,6 +152,16 @@ class Reading(command.Command):
         for bad in ("0", "-1", "x", "100001"):
             self.error("flows", "--last", bad, "--store", self.db, code=2, has="--last")
 
+    def test_whose_flow(self):
+        """A table of several sensors' flows says which of them saw each; of one daemon's own it need not."""
+        for more, shown in ((("--all-sensors",), True), ((), False)):
+            lines = self.run_it("flows", *more, "--store", self.db)[0].splitlines()
+            at = lines[0].find("SENSOR ")
+            self.assertEqual(at > 0, shown, lines[0])
+            if shown:
+                told = {line[at:].split()[0] for line in lines[1:]}
+                self.assertEqual(told, {f["sensor"] for f in self.lines("flows", "--json", "--all-sensors", "--store", self.db)})
+
     def test_nearest_name(self):
         for args in (("report", "--vendor", "acem"), ("hosts", "acem"), ("flows", "--vendor", "acem"),
                      ("trend", "--vendor", "acem"), ("diff", "38d", "--vendor", "acem")):
